@@ -1,0 +1,63 @@
+# Meterstream. `make` alone lists the targets; PYTHON=… chooses the interpreter (3.11 or newer).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install check lint types imports format test unit demo up bench schemas pins clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+install: $(INSTALLED) ## Make .venv with everything the project needs
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Meterstream needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(INSTALLED) ## Bring the whole stack up, publish real usage, print what ClickHouse counted
+	@$(BIN)/meterstream demo
+
+up: $(INSTALLED) ## Run Kafka, ClickHouse, worker and sink in the foreground
+	@$(BIN)/meterstream up
+
+test: $(INSTALLED) ## Run all tests but the container ones
+	$(BIN)/pytest
+
+unit: $(INSTALLED) ## Run the tests that need no server
+	$(BIN)/pytest tests/unit
+
+check: lint types imports ## Run every static check
+
+lint: $(INSTALLED) ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED) ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(INSTALLED) ## import-linter: the architecture as a contract
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Rewrite the code in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## Measure the worker beside a plain Faust agent
+	@$(BIN)/python -m benchmarks
+
+schemas: $(INSTALLED) ## Export the JSON Schemas to schemas/json
+	$(BIN)/python -m schemas.export
+
+pins: $(INSTALLED) ## Resolve requirements.txt anew from pyproject.toml
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate \
+		--no-header --extra all --group dev pyproject.toml --output-file requirements.txt
+
+clean: ## Remove the environment, the demo's state and the caches
+	rm -rf $(VENV) .meterstream .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
