@@ -1,0 +1,127 @@
+"""A record's bytes become an event, a session boundary, or a rejection with its reason.
+
+Two wire forms are understood: Meterstream's own UsageEvent, and the record that meter-lib posts through a
+Kafka
+REST proxy. The plain case is decoded and checked by one compiled decoder; whatever that refuses is decoded
+again, slowly and exactly, by the rules written out in `stream.core.wire`, which alone decide.
+"""
+
+from typing import Final
+
+import msgspec
+
+from stream.core import wire
+from stream.core.rejections import Reason, RejectedError
+from stream.core.timestamps import EARLIEST, MAX_INTERVAL_MS, parse_timestamp
+from stream.core.wire import DEFAULT_ENVIRONMENT, Boundary, Event
+
+MAX_ID_BYTES: Final = 512
+_WHITE_SPACE: Final = b" \t\r\n"
+
+_decode_plain: Final = msgspec.json.Decoder(Event).decode
+
+
+class Decoder:
+    """Decodes records of `usage-events`; `foreign_tenant` is the tenant of records that name none."""
+
+    def __init__(self, foreign_tenant: str) -> None:
+        self._foreign_tenant = foreign_tenant
+
+    def decode(self, value: bytes | None, latest: int) -> Event | Boundary:
+        """Return what a record says, within the bounds every event must keep.
+
+        Args:
+            value: The record's bytes.
+            latest: The largest timestamp accepted, epoch milliseconds.
+
+        Raises:
+            RejectedError: With the reason for the dead letter.
+        """
+        if value is None:
+            raise RejectedError(Reason.UNDECODABLE, "the record has no value")
+        try:
+            event = _decode_plain(value)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            decoded = wire.decode_exactly(value, self._foreign_tenant)
+            if isinstance(decoded, Boundary):
+                _check_boundary(decoded, latest)
+                return decoded
+            event = decoded
+        else:
+            if value.translate(None, _WHITE_SPACE).count(b'":') != _keys(event):
+                # A colon follows every key, so equality proves that no key was repeated.
+                wire.refuse_repeated_keys(value)
+            if event.metadata is not None:
+                wire.merge_metadata(event)
+        if event.environment_id is None:
+            event.environment_id = DEFAULT_ENVIRONMENT
+        _check_bounds(event, latest)
+        if len(value) > MAX_ID_BYTES:
+            _check_lengths(
+                event, "tenant_id", "environment_id", "event_name", "customer_id", "event_id", "device_id"
+            )
+        return event
+
+
+def _keys(event: Event) -> int:
+    """Return how many keys the event's own fields and properties make up."""
+    keys = 4 + (event.event_id is not None) + (event.environment_id is not None)
+    keys += (event.device_id is not None) + (event.source is not None)
+    properties = event.properties
+    if properties is not None:
+        keys += 1 + len(properties)
+    if event.metadata is not None:
+        keys += 1 + len(event.metadata)
+    return keys if event.interval is None else keys + 3
+
+
+def _check_bounds(event: Event, latest: int) -> None:
+    """Set the event's timestamps to milliseconds and refuse what is out of bounds."""
+    if not (event.tenant_id and event.event_name and event.customer_id and event.environment_id):
+        raise RejectedError(
+            Reason.INVALID_FIELD, "tenant_id, environment_id, event_name or customer_id is empty"
+        )
+    if event.event_id == "":
+        raise RejectedError(Reason.INVALID_FIELD, "event_id is empty: leave it out where there is none")
+    event.timestamp = _bounded_time(event.timestamp, latest)
+    if event.interval is not None:
+        _check_interval(event.interval, latest)
+
+
+def _bounded_time(value: int | str, latest: int) -> int:
+    timestamp = parse_timestamp(value)
+    if EARLIEST <= timestamp <= latest:
+        return timestamp
+    raise RejectedError(
+        Reason.TIMESTAMP_OUT_OF_BOUNDS,
+        f"timestamp {value!r} is before the year 2000 or over a day after the record's append time",
+    )
+
+
+def _check_interval(interval: wire.Interval, latest: int) -> None:
+    start, end = _bounded_time(interval.start, latest), _bounded_time(interval.end, latest)
+    if not 0 <= end - start <= MAX_INTERVAL_MS:
+        raise RejectedError(
+            Reason.INTERVAL_OUT_OF_BOUNDS, f"interval {start} to {end} ms is negative or longer than 31 days"
+        )
+    interval.start, interval.end = start, end
+
+
+def _check_boundary(boundary: Boundary, latest: int) -> None:
+    if not (boundary.tenant_id and boundary.customer_id and boundary.meter_id):
+        raise RejectedError(Reason.INVALID_FIELD, "tenant_id, customer_id or meter_id is empty")
+    if boundary.start_time is not None:
+        boundary.start_time = _bounded_time(boundary.start_time, latest)
+    if boundary.end_time is not None:
+        boundary.end_time = _bounded_time(boundary.end_time, latest)
+    _check_lengths(
+        boundary, "tenant_id", "environment_id", "customer_id", "meter_id", "device_id", "session_id"
+    )
+
+
+def _check_lengths(decoded: Event | Boundary, *names: str) -> None:
+    """Refuse ids over 512 bytes; a record no longer than that cannot hold one."""
+    for name in names:
+        text = getattr(decoded, name)
+        if text is not None and len(text.encode()) > MAX_ID_BYTES:
+            raise RejectedError(Reason.TOO_LONG, f"{name} is longer than {MAX_ID_BYTES} bytes")

@@ -1,0 +1,45 @@
+"""The log as the core sees it: records with offsets, whoever fetched them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+LOG_APPEND_TIME: Final = 1
+"""The timestamp type of a record stamped by the broker; 0 is the producer's own."""
+
+
+class LogRecord(Protocol):
+    """One record of a partition; aiokafka's ConsumerRecord fits."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def timestamp_type(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+class Record(NamedTuple):
+    """A plain LogRecord."""
+
+    offset: int
+    timestamp: int
+    timestamp_type: int = LOG_APPEND_TIME
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A partition of a topic that may have been made anew: the id tells the two apart."""
+
+    topic: str
+    topic_id: str
+    partition: int

@@ -1,0 +1,156 @@
+"""Which meters an event matches, and the cells its usage falls into."""
+
+from typing import Any, Final
+
+from stream.core.aggregation import ADD, Cell
+from stream.core.definitions import Aggregation, DefinitionSet, InForce
+from stream.core.numbers import exact_number, property_text
+from stream.core.rejections import Reason, RejectedError
+from stream.core.windows import split_interval
+from stream.core.wire import Event
+
+MAX_GROUP_BYTES: Final = 512
+_NO_PROPERTIES: Final[dict[str, Any]] = {}
+_NO_GROUP: Final[tuple[str, ...]] = ()
+
+
+class Lane:
+    """One definition counting one tenant's events in one environment, and the cells it filled in a chunk.
+
+    Attributes:
+        cells: By customer, window start in epoch milliseconds, and the group's values.
+        changed: The keys of those that differ from what was last flushed.
+    """
+
+    __slots__ = (
+        "_add",
+        "_field",
+        "_filters",
+        "_group_by",
+        "_window_ms",
+        "cells",
+        "changed",
+        "definition",
+        "end",
+        "environment_id",
+        "start",
+        "tenant_id",
+    )
+
+    def __init__(self, tenant_id: str, environment_id: str, in_force: InForce) -> None:
+        definition = in_force.definition
+        self.tenant_id = tenant_id
+        self.environment_id = environment_id
+        self.definition = definition
+        self.start = in_force.start
+        self.end = in_force.end
+        self.cells: dict[tuple[str, int, tuple[str, ...]], Cell] = {}
+        self.changed: list[tuple[str, int, tuple[str, ...]]] = []
+        self._field = definition.field
+        self._filters = definition.filters
+        self._group_by = definition.group_by
+        self._window_ms = definition.window_ms
+        self._add = ADD.get(definition.aggregation)
+
+    def matches(self, event: Event) -> bool:
+        """Return whether the event passes every filter while the definition is in force.
+
+        Raises:
+            InexactNumberError: A filter compares a number whose exact text is needed.
+        """
+        moment = self._moment(event)
+        if not self.start <= moment < self.end:
+            return False
+        properties = event.properties or _NO_PROPERTIES
+        for key, texts in self._filters:
+            value = properties.get(key)
+            if value.__class__ is not str:
+                if value is None:
+                    return False
+                value = property_text(value)
+            if value not in texts:
+                return False
+        return True
+
+    def _moment(self, event: Event) -> int:
+        if event.interval is not None and self.definition.aggregation is Aggregation.DURATION:
+            return event.interval.start  # type: ignore[return-value] # an int once its bounds are checked
+        return event.timestamp  # type: ignore[return-value] # likewise
+
+    def count(self, event: Event, offset: int) -> None:
+        """Add a matching event to its cell, or to one a window for an interval.
+
+        Raises:
+            RejectedError: This meter cannot use the event.
+            InexactNumberError: It uses a number whose exact text is needed.
+        """
+        properties = event.properties or _NO_PROPERTIES
+        group = self._group(properties) if self._group_by else _NO_GROUP
+        if self._add is not None:
+            value = properties.get(self._field)
+            if value is None:
+                raise RejectedError(Reason.FIELD_MISSING, f"properties has no {self._field!r}")
+            number = exact_number(value)
+        elif self.definition.aggregation is Aggregation.DURATION:
+            self._count_interval(event, group)
+            return
+        timestamp: int = event.timestamp  # type: ignore[assignment] # an int once its bounds are checked
+        cell = self._cell((event.customer_id, timestamp - timestamp % self._window_ms, group))
+        cell.event_count += 1
+        if self._add is not None:
+            self._add(cell, number, timestamp, offset)
+
+    def _cell(self, key: tuple[str, int, tuple[str, ...]]) -> Cell:
+        cell = self.cells.get(key)
+        if cell is None:
+            cell = self.cells[key] = Cell()
+        if not cell.changed:
+            cell.changed = True
+            self.changed.append(key)
+        return cell
+
+    def _count_interval(self, event: Event, group: tuple[str, ...]) -> None:
+        interval = event.interval
+        if interval is None:
+            raise RejectedError(
+                Reason.NO_INTERVAL, "a DURATION meter counts sessions and events with an interval"
+            )
+        events = 1  # counted in the window of the start alone
+        for window, milliseconds in split_interval(interval.start, interval.end, self._window_ms):  # type: ignore[arg-type] # ints by now
+            cell = self._cell((event.customer_id, window, group))
+            cell.event_count += events
+            cell.whole += milliseconds
+            events = 0
+
+    def _group(self, properties: dict[str, Any]) -> tuple[str, ...]:
+        values = tuple([property_text(properties.get(key, "")) for key in self._group_by])
+        for key, value in zip(self._group_by, values, strict=True):
+            if len(value) > MAX_GROUP_BYTES // 4 and len(value.encode()) > MAX_GROUP_BYTES:
+                raise RejectedError(
+                    Reason.TOO_LONG, f"properties.{key}, a group value, is over {MAX_GROUP_BYTES} bytes"
+                )
+        return values
+
+
+class Lanes:
+    """The lanes of one chunk, found by what an event names: meters that do not match cost nothing."""
+
+    def __init__(self, definitions: DefinitionSet) -> None:
+        self._definitions = definitions
+        self._by_event: dict[tuple[str, str, str], list[Lane]] = {}
+
+    def for_event(self, event: Event) -> list[Lane]:
+        """Return the lanes that may count the event."""
+        name = (event.tenant_id, event.environment_id or "", event.event_name)
+        lanes = self._by_event.get(name)
+        if lanes is None:
+            tenant_id, environment_id, event_name = name
+            lanes = self._by_event[name] = [
+                Lane(tenant_id, environment_id, in_force)
+                for in_force in self._definitions.for_event(tenant_id, environment_id, event_name)
+            ]
+        return lanes
+
+    def changed(self) -> list[Lane]:
+        """Return the lanes with cells that differ from what was last flushed."""
+        return [lane for lanes in self._by_event.values() for lane in lanes if lane.changed]

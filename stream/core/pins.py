@@ -1,0 +1,75 @@
+"""What a chunk's rows depend on, committed with the chunk's first offset before its first row is sent."""
+
+from typing import Final
+
+import msgspec
+
+from stream.core.runs import Spacing
+
+SEMANTICS: Final = 1
+"""The number of the rules by which this code counts; a release carries the number before its own as well."""
+
+
+class UnknownSemanticsError(Exception):
+    """A chunk was begun by rules this release does not have."""
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True):
+    """One chunk's inputs.
+
+    Attributes:
+        chunk_start: The offset of its first record; the committed offset itself, so not in the metadata.
+        topic_id: Kafka's id of the topic, a new one when it is made anew.
+        bucket: (offset // records, append time // seconds) of its first record.
+        definitions_end: End offset of `meter-definitions` when it began; what stood there later it does not
+        know.
+        previous_generation: Offset at which the dedupe generation before the one of its first record began.
+        current_generation: Offset at which the dedupe generation of its first record began.
+    """
+
+    chunk_start: int
+    topic_id: str
+    bucket: tuple[int, int]
+    chunk_records: int
+    chunk_seconds: int
+    dedupe_records: int
+    dedupe_seconds: int
+    definitions_end: int
+    previous_generation: int
+    current_generation: int
+    semantics: int = SEMANTICS
+
+    @property
+    def chunk_spacing(self) -> Spacing:
+        """How the log is cut into chunks."""
+        return Spacing(self.chunk_records, self.chunk_seconds)
+
+    @property
+    def dedupe_spacing(self) -> Spacing:
+        """How the log is cut into dedupe generations."""
+        return Spacing(self.dedupe_records, self.dedupe_seconds)
+
+
+def encode_pin(pin: Pin) -> str:
+    """Return the metadata of the commit that pins a chunk."""
+    fields = msgspec.structs.asdict(pin)
+    del fields["chunk_start"]
+    return msgspec.json.encode(fields).decode()
+
+
+def decode_pin(chunk_start: int, metadata: str) -> Pin:
+    """Return what was pinned at a committed offset.
+
+    Raises:
+        UnknownSemanticsError: Another release began the chunk; the message names what can finish it.
+        ValueError: The metadata is no pin.
+    """
+    fields = msgspec.json.decode(metadata)
+    if not isinstance(fields, dict) or "semantics" not in fields:
+        raise ValueError(f"the commit at offset {chunk_start} carries no pin but {metadata[:200]!r}")
+    if fields["semantics"] != SEMANTICS:
+        raise UnknownSemanticsError(
+            f"the chunk at offset {chunk_start} was begun by counting rules number {fields['semantics']}, "
+            f"and this release has number {SEMANTICS}: finish it with a Meterstream release that has the former"
+        )
+    return msgspec.convert({**fields, "chunk_start": chunk_start}, Pin)

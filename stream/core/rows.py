@@ -1,0 +1,110 @@
+"""The rows of a chunk: absolute, so that writing them again, late or half changes nothing.
+
+Names and types are those of the ClickHouse tables of the same names; a row is one line of JSON.
+"""
+
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from stream.core.aggregation import Cell
+from stream.core.chunks import Chunk
+from stream.core.definitions import Aggregation
+from stream.core.matching import Lane
+from stream.core.numbers import SCALE, plain_text, scaled_text
+
+_SUMMED: Final = (Aggregation.SUM, Aggregation.AVG)
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def take_rollup_rows(chunk: Chunk) -> list[bytes]:
+    """Return the rows of `usage_rollups` that changed since they were last taken, one line each."""
+    rows = []
+    for lane in chunk.lanes.changed():
+        constant = _lane_fields(chunk, lane)
+        for key in lane.changed:
+            cell = lane.cells[key]
+            cell.changed = False
+            rows.append(_encode(constant | _cell_fields(lane, key, cell)))
+        lane.changed.clear()
+    return rows
+
+
+def _lane_fields(chunk: Chunk, lane: Lane) -> dict[str, Any]:
+    definition = lane.definition
+    return {
+        "tenant_id": lane.tenant_id,
+        "environment_id": lane.environment_id,
+        "meter_id": definition.meter_id,
+        "meter_version": definition.meter_version,
+        "aggregation": definition.aggregation,
+        "unit": definition.unit,
+        "source_topic_id": chunk.source.topic_id,
+        "source_partition": chunk.source.partition,
+        "chunk_start": chunk.pin.chunk_start,
+        "source_session": "",
+        "row_version": chunk.read_end,
+    }
+
+
+def _cell_fields(lane: Lane, key: tuple[str, int, tuple[str, ...]], cell: Cell) -> dict[str, Any]:
+    customer_id, window_start, group = key
+    definition = lane.definition
+    return {
+        "customer_id": customer_id,
+        "group": dict(zip(definition.group_by, group, strict=True)),
+        "window_start": window_start // 1000,
+        "window_end": (window_start + definition.window_ms) // 1000,
+        "event_count": cell.event_count,
+        "sum": _sum(definition.aggregation, cell),
+        "min": _text(cell.low),
+        "max": _text(cell.high),
+        "latest": _text(cell.latest),
+        "latest_timestamp": cell.latest_time if cell.latest is not None else None,
+        "latest_offset": cell.latest_offset if cell.latest is not None else None,
+    }
+
+
+def _sum(aggregation: Aggregation, cell: Cell) -> str | None:
+    if aggregation is Aggregation.DURATION:
+        return str(cell.whole)
+    if aggregation not in _SUMMED:
+        return None
+    return scaled_text(cell.whole * SCALE + cell.fraction) if cell.fraction else str(cell.whole)
+
+
+def _text(number: int | Decimal | None) -> str | None:
+    return None if number is None else plain_text(number)
+
+
+def take_accounting_row(chunk: Chunk) -> bytes:
+    """Return the chunk's row of `usage_chunks` as it stands."""
+    chunk.changed = False
+    pin, outcomes = chunk.pin, chunk.outcomes
+    return _encode(
+        {
+            "topic": chunk.source.topic,
+            "topic_id": chunk.source.topic_id,
+            "partition": chunk.source.partition,
+            "chunk_start": pin.chunk_start,
+            "row_version": chunk.read_end,
+            "read": outcomes.read,
+            "control": outcomes.control,
+            "forwarded": outcomes.forwarded,
+            "duplicate": outcomes.duplicate,
+            "rejected": outcomes.rejected,
+            "unmatched": outcomes.unmatched,
+            "accepted": outcomes.accepted,
+            "meter_rejections": outcomes.meter_rejections,
+            "first_append_time": chunk.first_append_time,
+            "last_append_time": chunk.last_append_time,
+            "definitions_end": pin.definitions_end,
+            "chunk_records": pin.chunk_records,
+            "chunk_seconds": pin.chunk_seconds,
+            "dedupe_records": pin.dedupe_records,
+            "dedupe_seconds": pin.dedupe_seconds,
+            "semantics": pin.semantics,
+        }
+    )

@@ -1,0 +1,55 @@
+"""Runs of consecutive records: the shape that chunks and dedupe generations share."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from stream.core.log import LOG_APPEND_TIME, LogRecord
+
+_ALWAYS: Final = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """How a log is cut into runs: at every multiple of `records` offsets and of `seconds` of append time."""
+
+    records: int
+    seconds: int
+
+    def run_at(self, record: LogRecord) -> "Run":
+        """Return the run a record stands in; a producer's own timestamp takes no part in it."""
+        end_offset = (record.offset // self.records + 1) * self.records
+        if record.timestamp_type != LOG_APPEND_TIME:
+            return Run(end_offset, record.timestamp_type, -_ALWAYS, _ALWAYS)
+        length = self.seconds * 1000
+        start = record.timestamp // length * length
+        return Run(end_offset, record.timestamp_type, start, start + length)
+
+    def bucket(self, record: LogRecord) -> tuple[int, int]:
+        """Return what all records of a run share."""
+        seconds = record.timestamp // 1000 // self.seconds if record.timestamp_type == LOG_APPEND_TIME else 0
+        return record.offset // self.records, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of records with equal (offset // records, append time // seconds).
+
+    Attributes:
+        end_offset: First offset past it.
+        timestamp_type: Kafka's; one run has one.
+        start: Least append time in it, epoch milliseconds.
+        end: First append time past it.
+    """
+
+    end_offset: int
+    timestamp_type: int
+    start: int
+    end: int
+
+    def holds(self, record: LogRecord) -> bool:
+        """Return whether a record after the run's first belongs to it, if all between the two do."""
+        return (
+            record.offset < self.end_offset
+            and self.start <= record.timestamp < self.end
+            and record.timestamp_type == self.timestamp_type
+        )

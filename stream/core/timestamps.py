@@ -1,0 +1,72 @@
+"""Event time: epoch milliseconds, or RFC 3339 with a zone, cut (never rounded) to the millisecond."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+from stream.core.rejections import Reason, RejectedError
+
+EARLIEST: Final = 946_684_800_000  # 2000-01-01T00:00:00Z
+DAY_MS: Final = 86_400_000
+MAX_INTERVAL_MS: Final = 31 * DAY_MS
+
+_RFC3339: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_known: dict[str, int] = {}
+_KNOWN_LIMIT: Final = 100_000
+
+
+def parse_timestamp(value: int | str) -> int:
+    """Return epoch milliseconds.
+
+    Raises:
+        RejectedError: INVALID_FIELD, when the text is not RFC 3339 with a zone.
+    """
+    if value.__class__ is int:
+        return value
+    text: str = value  # type: ignore[assignment] # likewise
+    timestamp = _known.get(text)
+    if timestamp is None:
+        timestamp = _parse(text)
+        if len(_known) >= _KNOWN_LIMIT:
+            _known.clear()
+        _known[text] = timestamp
+    return timestamp
+
+
+def _parse(text: str) -> int:
+    match = _RFC3339.fullmatch(text[:64])
+    if match is None:
+        raise RejectedError(
+            Reason.INVALID_FIELD,
+            f"timestamp {text[:64]!r} is neither epoch milliseconds nor RFC 3339 with a zone "
+            "(such as 2026-01-31T08:15:00.250Z)",
+        )
+    date, time, fraction, sign, hours, minutes = match.groups()
+    try:
+        zone = _zone(sign, hours, minutes)
+        moment = datetime.fromisoformat(f"{date}T{time}").replace(tzinfo=zone)
+        seconds = (moment - _EPOCH) // _MILLISECOND
+    except (OverflowError, ValueError) as error:
+        raise RejectedError(Reason.INVALID_FIELD, f"timestamp {text!r}: {error}") from None
+    return seconds + int((fraction or "0")[:3].ljust(3, "0"))
+
+
+def _zone(sign: str | None, hours: str, minutes: str) -> timezone:
+    if sign is None:
+        return UTC
+    if int(minutes) > 59:
+        raise ValueError("the zone's minutes are over 59")
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    return timezone(-offset if sign == "-" else offset)
+
+
+def latest_accepted(append_time: int, *, stamped_by_broker: bool) -> int:
+    """Return the largest timestamp accepted of a record: a day past its append time.
+
+    A record with its producer's own timestamp has no append time; there the end of the year 2099 bounds it.
+    """
+    return append_time + DAY_MS if stamped_by_broker else 4_102_444_799_999

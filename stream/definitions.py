@@ -1,0 +1,129 @@
+"""The `meter-definitions` topic as the stream reads it: every version, in order, up to any offset."""
+
+import logging
+from typing import Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from schemas import METER_DEFINITIONS, AggregationType, MeterDefinition, SchemaError, Status
+from stream.core.definitions import Aggregation, Definition, DefinitionSet
+from stream.errors import DefinitionsError
+
+logger = logging.getLogger(__name__)
+
+_PARTITION: Final = 0
+_RPC_SECONDS: Final = 30.0
+
+
+class DefinitionLog:
+    """Reads definitions as far as asked and answers what was known at an offset.
+
+    Blocking: to be called from a thread of its own where an event loop runs. Not safe for several threads at
+    once.
+    """
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "group.id": "meterstream-definitions",  # librdkafka asks for one; nothing is committed
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                "allow.auto.create.topics": False,
+                "fetch.queue.backoff.ms": 5,
+                "isolation.level": "read_committed",
+            }
+        )
+        self._assigned = False
+        self._position = 0
+        self._known: list[tuple[int, Definition]] = []
+
+    def end(self) -> int:
+        """Return the end offset of the topic at this moment.
+
+        Raises:
+            DefinitionsError: The topic is not there, or the broker does not answer.
+        """
+        try:
+            _, end = self._consumer.get_watermark_offsets(
+                TopicPartition(METER_DEFINITIONS, _PARTITION), timeout=_RPC_SECONDS
+            )
+        except KafkaException as error:
+            raise DefinitionsError(
+                f"cannot read the end of {METER_DEFINITIONS}: {error}; is the broker up, and was "
+                "`meterstream topics apply` run?"
+            ) from error
+        return int(end)
+
+    def known_at(self, end: int) -> DefinitionSet:
+        """Return the definitions that stand before an end offset, reading on to it first.
+
+        Raises:
+            DefinitionsError: The topic cannot be read.
+        """
+        self._read_to(end)
+        return DefinitionSet(definition for offset, definition in self._known if offset < end)
+
+    def _read_to(self, end: int) -> None:
+        if not self._assigned:
+            self._consumer.assign([TopicPartition(METER_DEFINITIONS, _PARTITION, self._position)])
+            self._assigned = True
+        while self._position < end:
+            for message in self._consumer.consume(num_messages=1_000, timeout=1.0):
+                self._take(message)
+
+    def _take(self, message: Message) -> None:
+        error = message.error()
+        offset = message.offset()
+        if error is not None:
+            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the binding's public name for it
+                self._position = max(self._position, offset or 0)
+            elif error.fatal() or not error.retriable():
+                raise DefinitionsError(f"cannot read {METER_DEFINITIONS}: {error}")
+            return
+        assert offset is not None  # noqa: S101 - a message without an error has an offset
+        self._position = offset + 1
+        value = message.value()
+        if value is None:
+            return
+        try:
+            definition = as_definition(MeterDefinition.model_validate_json(value))
+        except (SchemaError, ValueError) as invalid:
+            logger.error(
+                "%s offset %d is no meter definition and counts nothing: %s",
+                METER_DEFINITIONS,
+                offset,
+                invalid,
+            )
+            return
+        if definition is not None:
+            self._known.append((offset, definition))
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._consumer.close()
+
+
+def as_definition(meter: MeterDefinition) -> Definition | None:
+    """Return a published version as the core counts by it, None for COUNT_UNIQUE: not counted yet."""
+    if meter.aggregation.type is AggregationType.COUNT_UNIQUE:
+        logger.error(
+            "meter %s version %d is COUNT_UNIQUE, which is not counted yet", meter.id, meter.meter_version
+        )
+        return None
+    return Definition(
+        tenant_id=meter.tenant_id,
+        environment_id=meter.environment_id,
+        meter_id=meter.id,
+        meter_version=meter.meter_version,
+        event_name=meter.event_name,
+        aggregation=Aggregation(meter.aggregation.type),
+        field=meter.aggregation.field,
+        filters=tuple((one.key, frozenset(one.values)) for one in meter.filters),
+        group_by=tuple(meter.group_by),
+        window_ms=meter.window_seconds * 1000,
+        unit=meter.unit,
+        effective_from=meter.effective_from_ms,
+        published=meter.status is Status.PUBLISHED,
+    )

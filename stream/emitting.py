@@ -1,0 +1,137 @@
+"""What counting sends: rows of open chunks about once a second, dead letters and boundaries at once."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+from schemas import (
+    SESSION_BOUNDARIES,
+    SOURCE_HEADERS,
+    TABLE_HEADER,
+    USAGE_EVENTS_DLQ,
+    USAGE_ROLLUPS,
+    DeadLetter,
+    DeadLetterReason,
+    SessionBoundary,
+    message_key,
+)
+from stream.core.chunks import Chunk, Emissions, Refusal
+from stream.core.log import LogRecord, Source
+from stream.core.rows import take_accounting_row, take_rollup_rows
+from stream.core.wire import Boundary
+
+_MESSAGE_BYTES: Final = 262_144
+_ROLLUPS: Final = [(TABLE_HEADER, b"usage_rollups")]
+_CHUNKS: Final = [(TABLE_HEADER, b"usage_chunks")]
+
+
+class Outbox(Protocol):
+    """Where records go: handed over at once, acknowledged when drained."""
+
+    def produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None = None,
+        headers: Sequence[tuple[str, bytes | None]] = (),
+    ) -> None: ...
+    def poll(self) -> None: ...
+    async def drain(self) -> None: ...
+
+
+class Emitter:
+    """Sends rows within the row budget.
+
+    Args:
+        clock: Monotonic seconds.
+        flush_seconds: How often changed rows are sent, at the most.
+        row_budget: Rows a second; where more have changed, the next flush waits for longer.
+    """
+
+    def __init__(
+        self, outbox: Outbox, clock: Callable[[], float], *, flush_seconds: float, row_budget: int
+    ) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._flush_seconds = flush_seconds
+        self._row_budget = row_budget
+        self._next_flush = clock() + flush_seconds
+
+    def publish(self, source: Source, emissions: Emissions) -> None:
+        """Send dead letters and forward session boundaries."""
+        for refusal in emissions.refusals:
+            self._publish_dead_letter(source, refusal)
+        for record, boundary in emissions.boundaries:
+            self._forward(source, record, boundary)
+
+    def _publish_dead_letter(self, source: Source, refusal: Refusal) -> None:
+        record = refusal.record
+        letter = DeadLetter(
+            reason=DeadLetterReason(refusal.reason),
+            detail=refusal.detail,
+            meter=refusal.meter_id,
+            topic=source.topic,
+            topic_id=source.topic_id,
+            partition=source.partition,
+            offset=record.offset,
+        )
+        self._outbox.produce(USAGE_EVENTS_DLQ, record.value, record.key, [*record.headers, *letter.headers()])
+
+    def _forward(self, source: Source, record: LogRecord, boundary: Boundary) -> None:
+        forwarded = SessionBoundary.model_validate(
+            {
+                "boundary_id": boundary.event_id or f"{source.topic_id}/{source.partition}/{record.offset}",
+                "tenant_id": boundary.tenant_id,
+                "environment_id": boundary.environment_id,
+                "customer_id": boundary.customer_id,
+                "meter_id": boundary.meter_id,
+                "device_id": boundary.device_id,
+                "session_id": boundary.session_id,
+                "start_time": boundary.start_time,
+                "end_time": boundary.end_time,
+                "metadata": boundary.metadata,
+            }
+        )
+        origin = zip(SOURCE_HEADERS, (source.topic_id, source.partition, record.offset), strict=True)
+        headers = [(name, str(value).encode()) for name, value in origin]
+        self._outbox.produce(SESSION_BOUNDARIES, forwarded.model_dump_json().encode(), forwarded.key, headers)
+
+    def flush_if_due(self, chunks: Iterable[Chunk]) -> None:
+        """Send what changed, when the last flush is long enough ago."""
+        self._outbox.poll()
+        if self._clock() >= self._next_flush:
+            self.flush(chunks)
+
+    def flush(self, chunks: Iterable[Chunk]) -> None:
+        """Send the chunks' changed rows and after them their accounting."""
+        rows = sum(self._flush_chunk(chunk) for chunk in chunks if chunk.changed)
+        self._next_flush = self._clock() + max(self._flush_seconds, rows / self._row_budget)
+
+    def _flush_chunk(self, chunk: Chunk) -> int:
+        key = message_key(chunk.source.topic_id, str(chunk.source.partition))
+        rows = take_rollup_rows(chunk)
+        for lines in _messages(rows):
+            self._outbox.produce(USAGE_ROLLUPS, lines, key, _ROLLUPS)
+        self._outbox.produce(USAGE_ROLLUPS, take_accounting_row(chunk), key, _CHUNKS)
+        return len(rows) + 1
+
+    async def acknowledged(self) -> None:
+        """Wait until the broker has everything sent so far.
+
+        Raises:
+            RowsRefusedError: It refused something for good.
+        """
+        await self._outbox.drain()
+
+
+def _messages(rows: list[bytes]) -> Iterable[bytes]:
+    """Join rows to values of many lines each."""
+    lines: list[bytes] = []
+    size = 0
+    for row in rows:
+        if lines and size + len(row) > _MESSAGE_BYTES:
+            yield b"\n".join(lines)
+            lines, size = [], 0
+        lines.append(row)
+        size += len(row) + 1
+    if lines:
+        yield b"\n".join(lines)

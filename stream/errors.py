@@ -1,0 +1,28 @@
+"""The stream's errors.
+
+StreamError
+├── DefinitionsError       meter-definitions cannot be read
+├── PartitionLostError     another worker owns the partition now: its pin passes, ours was refused
+├── RowsRefusedError       the broker refused rows or dead letters for good
+└── TopicMissingError      a topic is not there
+"""
+
+
+class StreamError(Exception):
+    """What can go wrong in the stream; the message says what, where, and what to do."""
+
+
+class DefinitionsError(StreamError):
+    """meter-definitions cannot be read."""
+
+
+class PartitionLostError(StreamError):
+    """The consumer group refused a pin, because another worker owns the partition now."""
+
+
+class RowsRefusedError(StreamError):
+    """The broker refused rows, dead letters or boundaries for good, so nothing further may be counted."""
+
+
+class TopicMissingError(StreamError):
+    """A topic the stream reads or writes is not there."""
