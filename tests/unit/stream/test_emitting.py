@@ -1,0 +1,177 @@
+"""What is sent, and when: rows within the budget, dead letters untouched, boundaries with their source."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from schemas import DeadLetter, SessionBoundary
+from stream.core.chunks import Chunk, Emissions, Refusal
+from stream.core.decoding import Decoder
+from stream.core.deduplication import Generations
+from stream.core.definitions import Definition, DefinitionSet
+from stream.core.log import Record, Source
+from stream.core.pins import Pin
+from stream.core.wire import Boundary
+from stream.emitting import Emitter
+
+NOW = 1_767_225_600_000
+SOURCE = Source("usage-events", "topic-id", 3)
+
+Bytes = Callable[..., bytes]
+MakeRecord = Callable[..., Record]
+Sent = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]
+
+
+class Outbox:
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+
+    def produce(self, topic: str, value: bytes | None, key: bytes | None = None, headers: Any = ()) -> None:
+        self.sent.append((topic, value, key, list(headers)))
+
+    def poll(self) -> None:
+        """Nothing comes in."""
+
+    async def drain(self) -> None:
+        """All is acknowledged."""
+
+
+class Clock:
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    return Outbox()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def emitter(outbox: Outbox, clock: Clock) -> Emitter:
+    return Emitter(outbox, clock, flush_seconds=1.0, row_budget=10)
+
+
+@pytest.fixture
+def chunk(definition: Callable[..., Definition]) -> Chunk:
+    pin = Pin(
+        chunk_start=0,
+        topic_id="topic-id",
+        bucket=(0, 0),
+        chunk_records=1_000_000,
+        chunk_seconds=3_600,
+        dedupe_records=1_000_000,
+        dedupe_seconds=3_600,
+        definitions_end=1,
+        previous_generation=0,
+        current_generation=0,
+    )
+    return Chunk(SOURCE, pin, DefinitionSet([definition()]), Generations(0, 0))
+
+
+def fill(chunk: Chunk, record: MakeRecord, event_bytes: Bytes, offsets: range) -> None:
+    records = [record(i, event_bytes(event_id=str(i), customer_id=f"customer-{i}")) for i in offsets]
+    chunk.count(records, 0, Decoder("foreign"), Emissions())
+
+
+def test_changed_rows_go_out_once_a_second_the_accounting_last(
+    emitter: Emitter, outbox: Outbox, clock: Clock, chunk: Chunk, record: MakeRecord, event_bytes: Bytes
+) -> None:
+    fill(chunk, record, event_bytes, range(3))
+    emitter.flush_if_due([chunk])
+    assert outbox.sent == []
+
+    clock.seconds = 1.0
+    emitter.flush_if_due([chunk])
+
+    tables = [dict(headers)["meterstream-table"] for *_, headers in outbox.sent]
+    assert tables == [b"usage_rollups", b"usage_chunks"]
+    assert {key for _, _, key, _ in outbox.sent} == {b"topic-id/3"}
+    assert len((outbox.sent[0][1] or b"").splitlines()) == 3
+
+
+def test_more_rows_than_the_budget_make_the_next_flush_wait(
+    emitter: Emitter, outbox: Outbox, clock: Clock, chunk: Chunk, record: MakeRecord, event_bytes: Bytes
+) -> None:
+    clock.seconds = 1.0
+    fill(chunk, record, event_bytes, range(39))
+    emitter.flush_if_due([chunk])  # 40 rows at 10 a second: 4 seconds
+    fill(chunk, record, event_bytes, range(39, 40))
+    sent = len(outbox.sent)
+
+    clock.seconds = 4.9
+    emitter.flush_if_due([chunk])
+    assert len(outbox.sent) == sent
+
+    clock.seconds = 5.0
+    emitter.flush_if_due([chunk])
+    assert len(outbox.sent) > sent
+
+
+def test_nothing_is_sent_while_nothing_changes(
+    emitter: Emitter, outbox: Outbox, clock: Clock, chunk: Chunk, record: MakeRecord, event_bytes: Bytes
+) -> None:
+    fill(chunk, record, event_bytes, range(3))
+    emitter.flush([chunk])
+    sent = len(outbox.sent)
+    clock.seconds = 100.0
+    emitter.flush_if_due([chunk])
+
+    assert len(outbox.sent) == sent
+
+
+def test_many_rows_become_messages_of_bounded_size(
+    emitter: Emitter, outbox: Outbox, chunk: Chunk, record: MakeRecord, event_bytes: Bytes
+) -> None:
+    fill(chunk, record, event_bytes, range(3_000))
+    emitter.flush([chunk])
+
+    values = [value or b"" for _, value, _, _ in outbox.sent[:-1]]
+    assert len(values) > 1
+    assert max(map(len, values)) <= 262_144
+    assert sum(len(value.splitlines()) for value in values) == 3_000
+
+
+def test_a_dead_letter_is_the_record_untouched_with_reason_and_source(
+    emitter: Emitter, outbox: Outbox, record: MakeRecord
+) -> None:
+    refused = record(7, b"\xff junk", key=b"key", headers=(("trace", b"1"),))
+    refusal = Refusal(refused, "undecodable", "not JSON", meter_id="requests")
+    emitter.publish(SOURCE, Emissions(refusals=[refusal]))
+
+    ((topic, value, key, headers),) = outbox.sent
+    assert (topic, value, key, headers[0]) == ("usage-events-dlq", b"\xff junk", b"key", ("trace", b"1"))
+    letter = DeadLetter.from_headers(headers)
+    assert (letter.reason, letter.meter, letter.topic_id, letter.offset) == (
+        "undecodable",
+        "requests",
+        "topic-id",
+        7,
+    )
+
+
+def test_a_boundary_is_forwarded_under_its_sessions_key_with_its_source(
+    emitter: Emitter, outbox: Outbox, record: MakeRecord
+) -> None:
+    boundary = Boundary(
+        "acme", "default", "c1", "chat.on.time_hours", "d1", "s1", NOW, None, {"session_id": "s1"}, None
+    )
+    emitter.publish(SOURCE, Emissions(boundaries=[(record(9, b"..."), boundary)]))
+
+    ((topic, value, key, headers),) = outbox.sent
+    forwarded = SessionBoundary.from_json(value or b"")
+    assert topic == "session-boundaries"
+    assert key == forwarded.key == b"acme/default/c1/chat.on.time_hours/d1/s1"
+    assert (forwarded.start_time, forwarded.end_time, forwarded.boundary_id) == (NOW, None, "topic-id/3/9")
+    assert headers == [
+        ("meterstream-topic-id", b"topic-id"),
+        ("meterstream-partition", b"3"),
+        ("meterstream-offset", b"9"),
+    ]

@@ -1,0 +1,240 @@
+"""Whatever fails, the rows add up to a plain fold over the log.
+
+Random histories of one partition: a log with repeats, late events and control records; workers with different
+chunk settings that die before, in the middle of and after a flush, or between a commit and knowing of it; rows
+that land long after their worker died; meters published while counting goes on.
+"""
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count, pairwise
+from typing import Any
+
+import pytest
+
+from schemas import TABLE_HEADER
+from stream.core.decoding import Decoder
+from stream.core.definitions import Definition, DefinitionSet
+from stream.core.log import Record, Source
+from stream.core.pins import Pin, decode_pin, encode_pin
+from stream.core.runs import Spacing
+from stream.counting import Batch, Counting, OwnedPartition
+from stream.emitting import Emitter
+
+NOW = 1_767_225_600_000
+DEDUPE = Spacing(records=40, seconds=90)
+DEPLOYMENTS = [Spacing(64, 60), Spacing(48, 60), Spacing(64, 45)]
+RECORDS = 400
+
+Rows = dict[tuple[Any, ...], tuple[int, int]]
+
+
+class WorkerDiedError(Exception):
+    """What SIGKILL does to a worker, as far as this test can do it."""
+
+
+def make_log(rng: random.Random) -> list[Record]:
+    clock, log = NOW, []
+    for offset in range(RECORDS):
+        clock = max(
+            NOW, clock + 1000 * rng.choice([0, 0, 0, 1, 1, 2, 7, -1])
+        )  # a failover steps the clock back
+        if rng.random() < 0.01:
+            headers = (("meterstream-control", b"definitions"),)
+            log.append(Record(offset, clock, headers=headers))
+            continue
+        repeated = rng.random() < 0.1
+        event = {
+            "event_id": str(rng.randrange(max(0, offset - 60), offset + 1) if repeated else offset),
+            "tenant_id": "acme",
+            "event_name": "used",
+            "customer_id": f"c{rng.randrange(5)}",
+            "timestamp": NOW - rng.choice([0, 1, 2, 5_000]) * 60_000,
+            "properties": {"units": rng.randrange(1, 9)},
+        }
+        log.append(Record(offset, clock, value=json.dumps(event).encode()))
+    return log
+
+
+def plain_fold(log: Sequence[Record]) -> Counter[tuple[str, int]]:
+    """Count each event once; a repeat of an id in its dedupe generation or the one before is none."""
+
+    def bucket(record: Record) -> tuple[int, int]:
+        return record.offset // DEDUPE.records, record.timestamp // 1000 // DEDUPE.seconds
+
+    changes = [bucket(one) != bucket(other) for one, other in pairwise(log)]
+    generation, seen, totals = 0, dict[str, int](), Counter[tuple[str, int]]()
+    for record, begins in zip(log, [False, *changes], strict=True):
+        generation += begins
+        if record.value is None:
+            continue
+        event = json.loads(record.value)
+        last = seen.get(event["event_id"])
+        seen[event["event_id"]] = generation
+        if last is None or generation - last > 1:
+            window = event["timestamp"] // 60_000 * 60
+            totals[event["customer_id"], window] += event["properties"]["units"]
+    return totals
+
+
+@dataclass
+class Store:
+    """ClickHouse, as far as it matters: of each row the highest version stays."""
+
+    rows: Rows = field(default_factory=dict)
+    chunks: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def insert(self, published: Sequence[tuple[bytes, bytes]]) -> None:
+        for table, lines in published:
+            for line in lines.splitlines():
+                row = json.loads(line)
+                if table == b"usage_chunks":
+                    known = self.chunks.get(row["chunk_start"])
+                    if known is None or known["row_version"] <= row["row_version"]:
+                        self.chunks[row["chunk_start"]] = row
+                    continue
+                key = (row["customer_id"], row["window_start"], row["meter_version"], row["chunk_start"])
+                if key not in self.rows or self.rows[key][0] <= row["row_version"]:
+                    self.rows[key] = (row["row_version"], int(row["sum"]))
+
+    def totals(self) -> Counter[tuple[str, int]]:
+        totals = Counter[tuple[str, int]]()
+        for (customer, window, *_), (_, total) in self.rows.items():
+            totals[customer, window] += total
+        return totals
+
+
+class Broker:
+    """The committed pin, the definitions, and rows on their way: some die, some land later."""
+
+    def __init__(self, rng: random.Random, definition: Callable[..., Definition]) -> None:
+        self.rng = rng
+        self.store = Store()
+        self.commit: tuple[int, str] | None = None
+        self.in_flight: list[tuple[bytes, bytes]] = []
+        self.late: list[list[tuple[bytes, bytes]]] = []
+        self._definition = definition
+        self._versions = 1
+
+    def produce(self, _topic: str, value: bytes | None, _key: bytes | None = None, headers: Any = ()) -> None:
+        self.in_flight.append((dict(headers)[TABLE_HEADER], value or b""))
+
+    def poll(self) -> None:
+        dice = self.rng.random()
+        if dice < 0.05:
+            raise WorkerDiedError
+        if dice < 0.5:
+            self._land()
+
+    async def drain(self) -> None:
+        if self.rng.random() < 0.05:
+            raise WorkerDiedError
+        self._land()
+
+    def _land(self) -> None:
+        self.store.insert(self.in_flight)
+        self.in_flight = []
+        if self.late and self.rng.random() < 0.3:
+            self.store.insert(self.late.pop(self.rng.randrange(len(self.late))))
+
+    def worker_died(self) -> None:
+        """Of what was in flight, some of each message may land now, or later, or never."""
+        fate = self.rng.random()
+        if fate < 0.3:
+            self.store.insert(self.rng.sample(self.in_flight, len(self.in_flight) // 2))
+        elif fate < 0.7:
+            self.late.append(self.in_flight)
+        self.in_flight = []
+
+    async def commit_pin(self, _partition: int, pin: Pin) -> None:
+        self.commit = (pin.chunk_start, encode_pin(pin))
+        if self.rng.random() < 0.1:
+            raise WorkerDiedError  # the broker has it, the worker never knew
+
+    def end(self) -> int:
+        self._versions += self.rng.random() < 0.2
+        return self._versions
+
+    def known_at(self, end: int) -> DefinitionSet:
+        return DefinitionSet(
+            self._definition(meter_version=version, event_name="used", aggregation="SUM", field="units")
+            for version in range(1, end + 1)
+        )
+
+
+async def run_worker(log: list[Record], broker: Broker, *, obey_pins: bool) -> bool:
+    """Count from the pin until the worker dies; True when it has read the whole log and all rows landed."""
+    rng = broker.rng
+    pin = None if broker.commit is None else decode_pin(*broker.commit)
+    deployed = rng.choice(DEPLOYMENTS)
+    if pin is not None and not obey_pins:
+        pin = Pin(
+            chunk_start=pin.chunk_start,
+            topic_id=pin.topic_id,
+            bucket=pin.bucket,
+            chunk_records=deployed.records,
+            chunk_seconds=deployed.seconds,
+            dedupe_records=pin.dedupe_records,
+            dedupe_seconds=pin.dedupe_seconds,
+            definitions_end=broker.end(),
+            previous_generation=pin.previous_generation,
+            current_generation=pin.current_generation,
+        )
+    counting = Counting(
+        chunk_spacing=deployed,
+        dedupe_spacing=DEDUPE,
+        decoder=Decoder("foreign"),
+        definitions=broker,
+        emitter=Emitter(broker, count().__next__, flush_seconds=0.5, row_budget=10**9),
+        commit_pin=broker.commit_pin,
+    )
+    counting.resume([OwnedPartition(Source("usage-events", "topic-id", 0), pin, seek=1)])
+    position = 0 if pin is None else pin.previous_generation
+    try:
+        while position < len(log):
+            end = position + rng.randrange(1, 50)
+            await counting.count(0, Batch(log[position:end], seek=1))
+            position = end
+        await broker.drain()
+    except WorkerDiedError:
+        broker.worker_died()
+        return False
+    return True
+
+
+def history(
+    seed: int, definition: Callable[..., Definition], *, obey_pins: bool = True
+) -> tuple[Store, list[Record]]:
+    rng = random.Random(seed)
+    log = make_log(rng)
+    broker = Broker(rng, definition)
+    while not asyncio.run(run_worker(log, broker, obey_pins=obey_pins)):
+        pass
+    for published in broker.late:
+        broker.store.insert(published)
+    return broker.store, log
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_failing_history_counts_what_a_plain_fold_counts(
+    seed: int, definition: Callable[..., Definition]
+) -> None:
+    store, log = history(seed, definition)
+
+    assert store.totals() == plain_fold(log)
+    assert sum(chunk["read"] for chunk in store.chunks.values()) == len(log)
+
+
+def test_the_check_can_fail_a_worker_that_does_not_obey_its_pins_miscounts(
+    definition: Callable[..., Definition],
+) -> None:
+    wrong = 0
+    for seed in range(30):
+        store, log = history(seed, definition, obey_pins=False)
+        wrong += store.totals() != plain_fold(log)
+
+    assert wrong > 0
