@@ -1,6 +1,7 @@
 """The stream's errors.
 
 StreamError
+├── ChangelogError         the sessions' changelog does not fit session-boundaries
 ├── DefinitionsError       meter-definitions cannot be read
 ├── PartitionLostError     another worker owns the partition now: its pin passes, ours was refused
 ├── RowsRefusedError       the broker refused rows or dead letters for good
@@ -10,6 +11,10 @@ StreamError
 
 class StreamError(Exception):
     """What can go wrong in the stream; the message says what, where, and what to do."""
+
+
+class ChangelogError(StreamError):
+    """The changelog of the sessions' table cannot be made, or does not fit session-boundaries."""
 
 
 class DefinitionsError(StreamError):

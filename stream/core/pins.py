@@ -10,6 +10,10 @@ SEMANTICS: Final = 1
 """The number of the rules by which this code counts; a release carries the number before its own as well."""
 
 
+class InvalidPinError(Exception):
+    """A commit of the consumer group is not a pin."""
+
+
 class UnknownSemanticsError(Exception):
     """A chunk was begun by rules this release does not have."""
 
@@ -62,14 +66,21 @@ def decode_pin(chunk_start: int, metadata: str) -> Pin:
 
     Raises:
         UnknownSemanticsError: Another release began the chunk; the message names what can finish it.
-        ValueError: The metadata is no pin.
+        InvalidPinError: The metadata is no pin.
     """
-    fields = msgspec.json.decode(metadata)
+    try:
+        fields = msgspec.json.decode(metadata)
+    except msgspec.DecodeError:
+        fields = None
     if not isinstance(fields, dict) or "semantics" not in fields:
-        raise ValueError(f"the commit at offset {chunk_start} carries no pin but {metadata[:200]!r}")
+        raise InvalidPinError(
+            f"the commit at offset {chunk_start} carries no pin but {metadata[:200]!r}: it was not made by "
+            "Meterstream, so where its chunk began is unknown; delete the consumer group's offsets or choose "
+            "another group, and it begins at the log's start"
+        )
     if fields["semantics"] != SEMANTICS:
         raise UnknownSemanticsError(
-            f"the chunk at offset {chunk_start} was begun by counting rules number {fields['semantics']}, "
-            f"and this release has number {SEMANTICS}: finish it with a Meterstream release that has the former"
+            f"the chunk at offset {chunk_start} was begun by counting rules number {fields['semantics']} and "
+            f"this release has number {SEMANTICS}: finish it with a Meterstream release that has the former"
         )
     return msgspec.convert({**fields, "chunk_start": chunk_start}, Pin)

@@ -16,6 +16,8 @@ class Reason(StrEnum):
     NOT_A_NUMBER = "not_a_number"
     NUMBER_OUT_OF_BOUNDS = "number_out_of_bounds"
     NO_INTERVAL = "no_interval"
+    BOUNDARY_INVALID = "boundary_invalid"
+    END_BEFORE_START = "end_before_start"
 
 
 class RejectedError(Exception):

@@ -247,4 +247,5 @@ def _interval(fields: dict[str, Any]) -> Interval | None:
         return None
     if not isinstance(interval, dict):
         raise RejectedError(Reason.INVALID_FIELD, "interval is not an object with start and end")
-    return Interval(start=_time(interval, "start"), end=_time(interval, "end"))
+    bounds = {f"interval.{name}": interval.get(name) for name in ("start", "end")}
+    return Interval(start=_time(bounds, "interval.start"), end=_time(bounds, "interval.end"))

@@ -1,7 +1,7 @@
 """Whatever fails, the rows add up to a plain fold over the log.
 
 Random histories of one partition: a log with repeats, late events and control records; workers with different
-chunk settings that die before, in the middle of and after a flush, or between a commit and knowing of it; rows
+chunk settings that die before, amid and after a flush, or between a commit and knowing of it; rows
 that land long after their worker died; meters published while counting goes on.
 """
 

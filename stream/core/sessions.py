@@ -1,0 +1,290 @@
+"""Sessions of one key: boundaries in any order become sessions, and the same ones whatever the order.
+
+What is remembered is what the boundaries stated; the sessions are derived from all of it each time. So an end
+may come before its start, and a repeat changes nothing.
+
+With a session id a key has one session: from its earliest start to the end stated last. Without one, the
+device is a switch: in the order of event time the first start since the last end switches it on, an end
+switches it off, and a boundary with both is a session of its own.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import msgspec
+
+from stream.core.rejections import Reason, RejectedError
+from stream.core.switches import Span, Statement, switch_spans
+from stream.core.timestamps import DAY_MS, MAX_INTERVAL_MS
+
+KEPT_MS: Final = 7 * DAY_MS
+"""How long, in event time, a switch's completed session is remembered beside its later ones."""
+MAX_STATE_BYTES: Final = 512 * 1024
+MAX_METADATA_BYTES: Final = 16 * 1024
+_SPARE_STARTS: Final = 16
+
+
+class Count(msgspec.Struct, frozen=True, array_like=True):
+    """One definition's count of one session: kept, so that a repeat gives the same rows.
+
+    Attributes:
+        span: Start and end counted, epoch milliseconds; None once a correction took the session from it.
+        past: Spans counted before; their windows outside `span` have zero rows.
+    """
+
+    meter_id: str
+    meter_version: int
+    window_ms: int
+    unit: str
+    group: dict[str, str]
+    span: tuple[int, int] | None
+    past: tuple[tuple[int, int], ...] = ()
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """One session.
+
+    Attributes:
+        sequence: Tells the successive sessions of a switch apart; 1 for a session with an id.
+        version: Of the state that changed it last: the version of its rows.
+        matched: Whether `counts` are by the definitions in force at its start, with its metadata.
+    """
+
+    sequence: int
+    start: int | None
+    end: int | None
+    metadata: dict[str, str]
+    version: int
+    updated_at: int
+    matched: bool = False
+    counts: tuple[Count, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether both ends are known, so that it is billed."""
+        return self.start is not None and self.end is not None
+
+
+class SessionsState(msgspec.Struct, frozen=True, array_like=True):
+    """All that is known of one session key; a value of the table.
+
+    Attributes:
+        version: Grows with every change. It follows the boundaries' timestamps, so that a table built anew
+            from the log does not fall behind the rows already written.
+        applied: By source partition, the offset of the last boundary applied.
+        horizon: Event time up to which sessions of a switch have been forgotten.
+    """
+
+    version: int = 0
+    applied: dict[str, int] = {}  # noqa: RUF012 - msgspec copies it for each state
+    statements: tuple[Statement, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    last_sequence: int = 0
+    horizon: int = -1
+
+    def changed(self) -> list[Entry]:
+        """Return the sessions that the last change made what they are."""
+        return [entry for entry in self.entries if entry.version == self.version]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A boundary as it comes: where it stood first, what it states, and its record's timestamp in ms."""
+
+    source: str
+    offset: int
+    statement: Statement
+    timestamp: int
+
+
+class Applied(NamedTuple):
+    """The state after a boundary, and why the boundary is a dead letter, where it is one."""
+
+    state: SessionsState
+    refusal: RejectedError | None = None
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(SessionsState).decode
+
+
+def encode_state(state: SessionsState) -> bytes:
+    """Return the state as the table keeps it."""
+    return _encode(state)
+
+
+def decode_state(value: bytes | None) -> SessionsState:
+    """Return the state the table has for a key, the empty one where it has none."""
+    return SessionsState() if value is None else _decode(value)
+
+
+def is_repeat(state: SessionsState, arrival: Arrival) -> bool:
+    """Return whether a boundary was applied already."""
+    return arrival.offset <= state.applied.get(arrival.source, -1)
+
+
+def apply(state: SessionsState, arrival: Arrival, *, identified: bool) -> Applied:
+    """Apply a boundary.
+
+    A refused one leaves the sessions as they are, but for one case: a switch's end before the start known is
+    remembered, for its own start may be on its way.
+
+    Args:
+        state: What is known of the key.
+        arrival: A boundary of that key.
+        identified: Whether the key names a session, not a switch.
+    """
+    if is_repeat(state, arrival):
+        return Applied(state)
+    state = msgspec.structs.replace(state, applied={**state.applied, arrival.source: arrival.offset})
+    if arrival.statement in state.statements:
+        return Applied(state)
+    try:
+        _check_alone(state, arrival.statement)
+        if identified:
+            return Applied(_apply_to_session(state, arrival))
+    except RejectedError as refusal:
+        return Applied(state, refusal)
+    return _apply_to_switch(state, arrival)
+
+
+def _check_alone(state: SessionsState, statement: Statement) -> None:
+    if statement.start is not None and statement.end is not None:
+        _check_interval(statement.start, statement.end)
+    if statement.latest <= state.horizon:
+        raise RejectedError(
+            Reason.BOUNDARY_INVALID,
+            f"it is older than what is remembered of this device: sessions up to {state.horizon} ms are closed",
+        )
+
+
+def _check_interval(start: int, end: int) -> None:
+    if end < start:
+        raise RejectedError(
+            Reason.END_BEFORE_START, f"the session would end at {end} ms, before its start at {start} ms"
+        )
+    if end - start > MAX_INTERVAL_MS:
+        raise RejectedError(
+            Reason.INTERVAL_OUT_OF_BOUNDS, f"the session from {start} to {end} ms is longer than 31 days"
+        )
+
+
+def _apply_to_session(state: SessionsState, arrival: Arrival) -> SessionsState:
+    stated = (*state.statements, arrival.statement)
+    starts = [one for one in stated if one.start is not None]
+    ends = [one for one in stated if one.end is not None]
+    first = min(starts, key=lambda one: one.start or 0, default=None)
+    last = ends[-1] if ends else None
+    span = Span.of(first, last)
+    if span.start is not None and span.end is not None:
+        _check_interval(span.start, span.end)
+    kept = tuple(dict.fromkeys(one for one in (first, last) if one is not None))
+    return _with_spans(state, arrival, kept, [span])
+
+
+def _apply_to_switch(state: SessionsState, arrival: Arrival) -> Applied:
+    new = arrival.statement
+    restated = (one for one in state.statements if not one.is_restated_by(new))
+    statements = (*restated, new)
+    spans = switch_spans(statements)
+    changed = _with_spans(state, arrival, _without_spare_starts(statements, spans), spans)
+    return Applied(_forget(changed), _refused_end(new, spans))
+
+
+def _refused_end(new: Statement, spans: Iterable[Span]) -> RejectedError | None:
+    """Report an end that ends nothing while the switch is on since a later moment, or since too long."""
+    if not any(span.start is None and span.end == new.end for span in spans):
+        return None
+    for span in spans:
+        if span.end is None and span.start is not None and new.end is not None:
+            try:
+                _check_interval(span.start, new.end)
+            except RejectedError as refusal:
+                return refusal
+    return None
+
+
+def _without_spare_starts(statements: Iterable[Statement], spans: Iterable[Span]) -> tuple[Statement, ...]:
+    """Leave out starts of a switch that was on already, but for the latest few: a late end may need those."""
+    used = {span.start for span in spans}
+    spare = sorted(
+        one.start for one in statements if one.end is None and one.start is not None and one.start not in used
+    )
+    dropped = set(spare[:-_SPARE_STARTS])
+    return tuple(one for one in statements if one.end is not None or one.start not in dropped)
+
+
+def _with_spans(
+    state: SessionsState, arrival: Arrival, statements: tuple[Statement, ...], spans: Iterable[Span]
+) -> SessionsState:
+    version = max(state.version + 1, arrival.timestamp)
+    entries, last_sequence = [], state.last_sequence
+    for span, entry in _with_entries(spans, state.entries):
+        if entry is None:
+            last_sequence += 1
+            entry = Entry(last_sequence, None, None, {}, 0, 0)  # noqa: PLW2901 - the span's from here on
+        entries.append(_changed(entry, span, version, arrival.timestamp))
+    entries.sort(key=lambda entry: (_moment(entry), entry.sequence))
+    return msgspec.structs.replace(
+        state,
+        version=version if tuple(entries) != state.entries else state.version,
+        statements=statements,
+        entries=tuple(entries),
+        last_sequence=last_sequence,
+    )
+
+
+def _with_entries(spans: Iterable[Span], entries: Iterable[Entry]) -> list[tuple[Span, Entry | None]]:
+    """Find each span's entry: the one of its start, else of its end, else none yet."""
+    by_start = {entry.start: entry for entry in entries if entry.start is not None}
+    found = {span: by_start[span.start] for span in spans if span.start in by_start}
+    taken = {entry.sequence for entry in found.values()}
+    by_end = {entry.end: entry for entry in entries if entry.end is not None and entry.sequence not in taken}
+    found |= {span: by_end.pop(span.end) for span in spans if span not in found and span.end in by_end}
+    return [(span, found.get(span)) for span in spans]
+
+
+def _changed(entry: Entry, span: Span, version: int, timestamp: int) -> Entry:
+    metadata = span.metadata
+    if (entry.start, entry.end, entry.metadata) == (span.start, span.end, metadata):
+        return entry
+    matched = entry.matched and (entry.start, entry.metadata) == (span.start, metadata)
+    return Entry(
+        entry.sequence, span.start, span.end, metadata, version, timestamp, matched, counts=entry.counts
+    )
+
+
+def _moment(entry: Entry) -> int:
+    return entry.start if entry.start is not None else entry.end or 0
+
+
+def _forget(state: SessionsState) -> SessionsState:
+    """Forget a switch's sessions that are long past, and the oldest where the state grows too large."""
+    newest = max(statement.latest for statement in state.statements)
+    while len(state.entries) > 1 and (
+        _is_past(state.entries[0], newest) or len(_encode(state)) > MAX_STATE_BYTES
+    ):
+        state = _without_oldest(state)
+    return state
+
+
+def _is_past(entry: Entry, newest: int) -> bool:
+    if entry.end is not None:
+        return entry.end < newest - KEPT_MS
+    return _moment(entry) < newest - MAX_INTERVAL_MS - KEPT_MS
+
+
+def _without_oldest(state: SessionsState) -> SessionsState:
+    oldest = state.entries[0]
+    last = oldest.end if oldest.end is not None else _moment(oldest)
+    others: Mapping[int | None, Entry] = {entry.start: entry for entry in state.entries[1:]}
+    ends = {entry.end for entry in state.entries[1:]}
+    statements = tuple(
+        one
+        for one in state.statements
+        if one.latest > last or (one.start in others if one.start is not None else one.end in ends)
+    )
+    return msgspec.structs.replace(
+        state, statements=statements, entries=state.entries[1:], horizon=max(state.horizon, last)
+    )
