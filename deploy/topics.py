@@ -1,0 +1,216 @@
+"""Creates Meterstream's topics and corrects those that differ from what they must be."""
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its names come without an __all__
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+    TopicMetadata,
+)
+
+from deploy.admin import admin_client
+from deploy.errors import TopicError
+from schemas.topics import TOPICS, TopicSpec
+
+_POLL_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class TopicChange:
+    """One thing that was done to one topic; its text is for people."""
+
+    topic: str
+    change: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.change}"
+
+
+def apply_topics(
+    bootstrap_servers: str,
+    *,
+    specs: tuple[TopicSpec, ...] = TOPICS,
+    partitions: int = 4,
+    replication: int = 1,
+    timeout: float = 30.0,
+) -> list[TopicChange]:
+    """Create the topics that are missing and correct those that differ; returns what was done.
+
+    Partitions are added where there are fewer than asked and never taken away. `timeout` is in seconds and
+    covers the whole of it. Returns once every topic is in the metadata with all its leaders, so a consumer
+    that subscribes next finds them. A second call changes nothing.
+
+    Raises:
+        TopicError: the brokers cannot be reached or refuse, or a topic of a fixed number of partitions has
+            more.
+    """
+    deadline = time.monotonic() + timeout
+    admin = admin_client(bootstrap_servers)
+    wanted = [(spec, spec.partitions or partitions) for spec in specs]
+    try:
+        changes = _create_missing(admin, wanted, replication, deadline)
+        _await_leaders(admin, {spec.name: 1 for spec in specs}, deadline)
+        changes += _add_partitions(admin, wanted, deadline)
+        changes += _correct_configs(admin, specs, deadline)
+        _await_leaders(admin, {spec.name: count for spec, count in wanted}, deadline)
+    except KafkaException as error:
+        reason = error.args[0]
+        text = reason.str() if isinstance(reason, KafkaError) else str(reason)
+        raise TopicError(f"topics on {bootstrap_servers} could not be applied: {text}") from error
+    return changes
+
+
+def missing_partitions(spec: TopicSpec, wanted: int, existing: int) -> int:
+    """How many partitions to add.
+
+    Raises:
+        TopicError: the topic must have a fixed number and has more.
+    """
+    if spec.partitions is not None and existing > spec.partitions:
+        raise TopicError(
+            f"{spec.name} has {existing} partitions and must have exactly {spec.partitions}: its order is "
+            f"that of one log, and Kafka cannot take partitions away. Save its records, delete the topic, "
+            f"run `meterstream topics apply` again and publish them anew."
+        )
+    return max(0, wanted - existing)
+
+
+def differing_configs(spec: TopicSpec, current: dict[str, str | None]) -> dict[str, str]:
+    """The settings of `spec` that the topic does not have yet."""
+    return {name: value for name, value in spec.config.items() if current.get(name) != value}
+
+
+def _create_missing(
+    admin: AdminClient, wanted: list[tuple[TopicSpec, int]], replication: int, deadline: float
+) -> list[TopicChange]:
+    existing = _topics(admin, deadline)
+    new = [
+        NewTopic(spec.name, num_partitions=count, replication_factor=replication, config=dict(spec.config))
+        for spec, count in wanted
+        if spec.name not in existing
+    ]
+    if not new:
+        return []
+    created = admin.create_topics(new, operation_timeout=_left(deadline), request_timeout=_left(deadline))
+    return [
+        TopicChange(
+            topic.topic, f"created, {topic.num_partitions} partition{'s'[: topic.num_partitions > 1]}"
+        )
+        for topic in new
+        if _was_created(created[topic.topic])
+    ]
+
+
+def _was_created(creation: "Future[None]") -> bool:
+    try:
+        creation.result()
+    except KafkaException as error:
+        # Somebody else applies the topics at the same moment: theirs is corrected below like any other.
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        raise
+    return True
+
+
+def _add_partitions(
+    admin: AdminClient, wanted: list[tuple[TopicSpec, int]], deadline: float
+) -> list[TopicChange]:
+    existing = _topics(admin, deadline)
+    short = [
+        (spec, count)
+        for spec, count in wanted
+        if missing_partitions(spec, count, len(existing[spec.name].partitions))
+    ]
+    if not short:
+        return []
+    grown = admin.create_partitions(
+        [NewPartitions(spec.name, count) for spec, count in short], request_timeout=_left(deadline)
+    )
+    _settle(grown.values())
+    return [
+        TopicChange(spec.name, f"partitions {len(existing[spec.name].partitions)} -> {count}")
+        for spec, count in short
+    ]
+
+
+def _correct_configs(admin: AdminClient, specs: tuple[TopicSpec, ...], deadline: float) -> list[TopicChange]:
+    current = _configs(admin, [spec.name for spec in specs], deadline)
+    differing = {spec.name: differing_configs(spec, current[spec.name]) for spec in specs}
+    resources = [
+        ConfigResource(
+            ResourceType.TOPIC, name, incremental_configs=[_set(*item) for item in configs.items()]
+        )
+        for name, configs in differing.items()
+        if configs
+    ]
+    if not resources:
+        return []
+    _settle(admin.incremental_alter_configs(resources, request_timeout=_left(deadline)).values())
+    return [
+        TopicChange(topic, f"{name} {current[topic].get(name)} -> {value}")
+        for topic, configs in differing.items()
+        for name, value in configs.items()
+    ]
+
+
+def _configs(admin: AdminClient, names: list[str], deadline: float) -> dict[str, dict[str, str | None]]:
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    answers = admin.describe_configs(resources, request_timeout=_left(deadline))
+    return {
+        resource.name: {name: entry.value for name, entry in answer.result().items()}
+        for resource, answer in answers.items()
+    }
+
+
+def _set(name: str, value: str) -> ConfigEntry:
+    return ConfigEntry(
+        name,
+        value,
+        source=ConfigSource.DYNAMIC_TOPIC_CONFIG,
+        incremental_operation=AlterConfigOpType.SET,
+    )
+
+
+def _settle(futures: "Iterable[Future[None]]") -> None:
+    for future in futures:
+        future.result()
+
+
+def _await_leaders(admin: AdminClient, counts: dict[str, int], deadline: float) -> None:
+    while pending := _without_leaders(_topics(admin, deadline), counts):
+        if time.monotonic() >= deadline:
+            raise TopicError(
+                f"these topics have no leader for every partition yet: {', '.join(pending)}. "
+                f"Look at the brokers' logs, then apply the topics again."
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _without_leaders(topics: dict[str, TopicMetadata], counts: dict[str, int]) -> list[str]:
+    return [name for name, count in counts.items() if not _has_leaders(topics.get(name), count)]
+
+
+def _has_leaders(topic: TopicMetadata | None, count: int) -> bool:
+    if topic is None or topic.error is not None or len(topic.partitions) < count:
+        return False
+    return all(partition.leader >= 0 for partition in topic.partitions.values())
+
+
+def _topics(admin: AdminClient, deadline: float) -> dict[str, TopicMetadata]:
+    # All topics and never one by name: a request that names a topic creates it where auto-creation is on.
+    return admin.list_topics(timeout=_left(deadline)).topics
+
+
+def _left(deadline: float) -> float:
+    return max(0.1, deadline - time.monotonic())

@@ -1,0 +1,35 @@
+import pytest
+
+from deploy.errors import TopicError
+from deploy.topics import differing_configs, missing_partitions
+from schemas.topics import TopicSpec
+
+FREE = TopicSpec("free", config={"retention.ms": "5", "cleanup.policy": "compact"})
+FIXED = TopicSpec("meter-definitions", partitions=1)
+
+
+def test_partitions_are_added_where_there_are_fewer_than_asked() -> None:
+    assert missing_partitions(FREE, wanted=4, existing=1) == 3
+
+
+def test_partitions_are_never_taken_away() -> None:
+    assert missing_partitions(FREE, wanted=4, existing=9) == 0
+
+
+def test_more_than_the_fixed_number_of_partitions_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(TopicError, match=r"meter-definitions has 3 partitions.*exactly 1.*delete the topic"):
+        missing_partitions(FIXED, wanted=1, existing=3)
+
+
+def test_the_fixed_number_of_partitions_is_fine() -> None:
+    assert missing_partitions(FIXED, wanted=1, existing=1) == 0
+
+
+def test_only_settings_that_differ_are_corrected() -> None:
+    assert differing_configs(FREE, {"retention.ms": "5", "cleanup.policy": "delete", "other": "1"}) == {
+        "cleanup.policy": "compact"
+    }
+
+
+def test_a_setting_the_broker_does_not_tell_is_corrected() -> None:
+    assert differing_configs(FREE, {"retention.ms": None}) == FREE.config
