@@ -1,0 +1,186 @@
+"""The sink process: Kafka in, ClickHouse out, commit after insert."""
+
+import logging
+import signal
+import time
+from collections.abc import Callable
+from threading import Event
+from typing import Final
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from sinks.batches import Batch, Limits
+from sinks.clickhouse import ClickHouse
+from sinks.consumer import open_consumer, source_records
+from sinks.dead_letters import KafkaDeadLetters
+from sinks.errors import ClickHouseAwayError
+from sinks.flights import Flight
+from sinks.positions import Positions
+from sinks.settings import SinkSettings
+from sinks.tables import SINK_TOPICS
+from sinks.topic_ids import TopicIds, describe_with
+from sinks.writer import Writer
+
+_POLL_MESSAGES: Final = 500
+"""Few, for they may be large: a poll's messages are held beyond what a batch is bounded to."""
+_POLL_SECONDS: Final = 0.05
+_HOLD_SECONDS: Final = 1.0
+_REVOKE_SECONDS: Final = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Sink:
+    """Gathers a batch while the one before it is written; commits an offset once all before it is stored."""
+
+    def __init__(self, consumer: Consumer, writer: Writer, topic_ids: TopicIds, limits: Limits) -> None:
+        self._consumer = consumer
+        self._writer = writer
+        self._topic_ids = topic_ids
+        self._limits = limits
+        self._batch = Batch()
+        self._positions = Positions()
+        self._flight: Flight | None = None
+        self._is_paused = False
+
+    def subscribe(self) -> None:
+        """Join the group; partitions come with the first steps."""
+        self._consumer.subscribe(
+            list(SINK_TOPICS), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+        )
+
+    def step(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Read what is there, write what is due, commit what is written."""
+        self._land(0)
+        if self._flight is None and self._batch.is_due(self._limits, clock()):
+            self._launch()
+        if self._batch.is_full(self._limits):
+            self._hold_back(clock)
+        else:
+            self._resume()
+            self._read(clock)
+
+    def finish(self, seconds: float) -> None:
+        """Write and commit what was read, for so long; what is not written is read again by the next sink."""
+        self._drain(time.monotonic() + seconds)
+        if self._flight is not None:
+            self._flight.abandon()
+            self._flight = None
+            self._batch = Batch()
+            log.warning("stopped before all was written: the next sink reads it again")
+
+    def _read(self, clock: Callable[[], float]) -> None:
+        messages = self._consumer.consume(_POLL_MESSAGES, _POLL_SECONDS)
+        records = source_records(messages, self._topic_ids)
+        self._topic_ids.read(self._positions.gone_back(records))
+        self._batch.add(records, clock())
+
+    def _drain(self, deadline: float) -> None:
+        self._land(max(0.0, deadline - time.monotonic()))
+        if self._flight is None and self._batch.rows:
+            self._launch()
+            self._land(max(0.0, deadline - time.monotonic()))
+
+    def _launch(self) -> None:
+        self._flight = Flight(self._batch, self._writer)
+        self._batch = Batch()
+
+    def _land(self, seconds: float) -> None:
+        flight = self._flight
+        if flight is not None and flight.wait(seconds):
+            self._flight = None
+            self._commit(flight.batch)
+
+    def _commit(self, batch: Batch) -> None:
+        offsets = [
+            TopicPartition(topic, partition, offset) for (topic, partition), offset in batch.offsets.items()
+        ]
+        if not offsets:
+            return
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            # A later commit covers these, or another sink reads them again and writes the same rows.
+            log.warning("commit refused: %s", error)
+
+    def _hold_back(self, clock: Callable[[], float]) -> None:
+        """Read no more until a full batch can be written.
+
+        A short wait costs nothing; a pause costs what was fetched ahead, but keeps the sink in its group.
+        """
+        self._land(_HOLD_SECONDS)
+        if self._flight is None:
+            return
+        if not self._is_paused:
+            self._consumer.pause(self._consumer.assignment())
+            self._is_paused = True
+            log.warning("paused until clickhouse has taken what was read: rows=%d", self._batch.rows)
+        self._read(clock)
+
+    def _resume(self) -> None:
+        if self._is_paused:
+            self._consumer.resume(self._consumer.assignment())
+            self._is_paused = False
+            log.info("resumed")
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._topic_ids.read({partition.topic for partition in partitions})
+        if self._is_paused:
+            consumer.incremental_assign(partitions)
+            consumer.pause(partitions)
+        log.info("assigned: %s", _named(partitions))
+
+    def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._drain(time.monotonic() + _REVOKE_SECONDS)
+        self._forget(partitions)
+        log.info("revoked: %s", _named(partitions))
+
+    def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._forget(partitions)
+        log.warning("lost: %s", _named(partitions))
+
+    def _forget(self, partitions: list[TopicPartition]) -> None:
+        gone = [(partition.topic, partition.partition) for partition in partitions]
+        self._positions.forget(gone)
+        self._batch.forget(gone)
+        if self._flight is not None:
+            self._flight.batch.forget(gone)
+
+
+def run(settings: SinkSettings) -> int:
+    """Run the sink until SIGTERM or SIGINT; 0 then.
+
+    Raises:
+        SettingMissingError, InvalidUrlError: nothing was started.
+        TopicRecreatedError: start it again to read the new topic.
+    """
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return run_until(stop, settings)
+
+
+def run_until(stop: Event, settings: SinkSettings) -> int:
+    """Run the sink until `stop` is set, in any thread; raises as `run`."""
+    writer = Writer(
+        ClickHouse(settings.require_clickhouse_url()), KafkaDeadLetters(settings.kafka_bootstrap_servers)
+    )
+    limits = Limits(settings.sink_batch_rows, settings.sink_batch_bytes, settings.sink_batch_seconds)
+    consumer = open_consumer(settings)
+    sink = Sink(consumer, writer, TopicIds(describe_with(settings.kafka_bootstrap_servers)), limits)
+    sink.subscribe()
+    log.info("sink started: kafka=%s group=%s", settings.kafka_bootstrap_servers, settings.sink_group)
+    try:
+        while not stop.is_set():
+            sink.step()
+        sink.finish(settings.sink_stop_seconds)
+    except ClickHouseAwayError:
+        log.exception("stopped before all was written: the next sink reads it again")
+    finally:
+        consumer.close()
+    log.info("sink stopped")
+    return 0
+
+
+def _named(partitions: list[TopicPartition]) -> str:
+    return ", ".join(f"{partition.topic}/{partition.partition}" for partition in partitions) or "none"
