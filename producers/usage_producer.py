@@ -1,0 +1,257 @@
+"""UsageProducer: usage at volume, from threads or from asyncio."""
+
+import asyncio
+import logging
+import os
+import weakref
+from collections.abc import Callable, Iterable
+from functools import partial
+from types import TracebackType
+from typing import Final, Self
+
+from confluent_kafka import KafkaError, KafkaException, Message
+
+from producers.deliveries import Deliveries, Delivery, Failures
+from producers.destinations import brokers
+from producers.errors import DeliveryError, InvalidEventError, ProducerError
+from producers.event_encoder import Encoded, Event, EventEncoder
+from producers.settings import current_settings
+from producers.volume_clients import VolumeClients, enqueue_when_possible, refusal
+from schemas import USAGE_EVENTS
+
+_log = logging.getLogger(__name__)
+_POLL_EVERY: Final = 1_000
+_WAIT_SECONDS: Final = 0.05
+_EXIT_SECONDS: Final = 10.0
+
+
+class UsageProducer:
+    """Publishes usage events in volume; threads may share it, a forked child needs its own.
+
+    `send` is the fast way: it only enqueues; what could not be stored is raised by the next `flush`, or at
+    the end of the `with` block. `send_many` waits and says of each event where it was stored, at a lower
+    rate. In asyncio use `async with`, `asend`, `asend_many` and `aflush`.
+
+    While the queue is full callers wait. An event not stored within METERSTREAM_DELIVERY_TIMEOUT seconds
+    (120) fails.
+    """
+
+    def __init__(
+        self, kafka_url: str | None = None, *, topic: str = USAGE_EVENTS, queue_size: int = 100_000
+    ) -> None:
+        """Connect in the background.
+
+        Args:
+            kafka_url: kafka://host:9092 or host:9092,host2:9092; None: METERSTREAM_KAFKA_BOOTSTRAP_SERVERS.
+            topic: where the events go.
+            queue_size: how many events may wait for the broker before callers do.
+
+        Raises:
+            ValueError: no brokers are named.
+        """
+        settings = current_settings()
+        url = settings.kafka_bootstrap_servers if kafka_url is None else kafka_url
+        if url is None:
+            raise ValueError("no brokers: pass kafka_url or set METERSTREAM_KAFKA_BOOTSTRAP_SERVERS")
+        self._topic = topic
+        self._encode = EventEncoder().encode
+        self._failures = Failures()
+        self._clients = VolumeClients(brokers(url).bootstrap_servers, settings, queue_size, self._failures)
+        self._produce: Callable[..., None] = self._clients.volume.produce
+        self._until_poll = _POLL_EVERY
+        self._finalizer = weakref.finalize(self, _deliver_forgotten, self._clients, self._failures)
+        _live.add(self)
+
+    def send(self, event: Event) -> str:
+        """Enqueue an event and give back its event_id.
+
+        Args:
+            event: a mapping with the fields of schemas.UsageEvent, a UsageRecord or a UsageEvent. A missing
+                event_id is made, a missing timestamp is now.
+
+        Raises:
+            InvalidEventError: names what is wrong with it; nothing was enqueued.
+            DeliveryError: the producer can send nothing any more; make a new one.
+            ProducerClosedError: closed, or made before this process was forked.
+        """
+        event_id, key, value = self._encode(event)
+        try:
+            try:
+                self._produce(self._topic, value, key)
+            except BufferError:
+                enqueue_when_possible(self._clients.volume, self._topic, value, key)
+        except KafkaException as error:
+            raise _refused(event_id, error) from error
+        self._until_poll -= 1
+        if self._until_poll <= 0:
+            self._until_poll = _POLL_EVERY
+            self._clients.volume.poll(0)
+        return event_id
+
+    def send_many(self, events: Iterable[Event]) -> Deliveries:
+        """Publish events and wait until each is stored or has failed.
+
+        Gives back a sequence of `Delivery` (event_id, partition, offset, error), in the order of the events;
+        `raise_for_failures()` turns failures into a DeliveryError.
+
+        Raises:
+            InvalidEventError: names the event by position and what is wrong; none of them was sent.
+        """
+        encoded = self._encode_all(events)
+        deliveries = Deliveries([event_id for event_id, _, _ in encoded])
+        client = self._clients.reporting()
+        for index, (_, key, value) in enumerate(encoded):
+            report = partial(deliveries.take, index)
+            try:
+                try:
+                    client.produce(self._topic, value, key, on_delivery=report)
+                except BufferError:
+                    enqueue_when_possible(client, self._topic, value, key, on_delivery=report)
+            except KafkaException as error:
+                deliveries.refuse(index, refusal(error))
+            if not index % _POLL_EVERY:
+                client.poll(0)
+        while not deliveries.are_complete:
+            client.poll(_WAIT_SECONDS)
+        return deliveries
+
+    def flush(self, timeout: float | None = None) -> int:
+        """Wait until what was sent is stored or has failed; gives back how many events still wait.
+
+        Args:
+            timeout: seconds to wait at most; None: as long as it takes.
+
+        Raises:
+            DeliveryError: names the events of `send` that failed since the last call.
+        """
+        waiting = self._clients.flush(timeout)
+        failed = self._failures.pop()
+        if failed is not None:
+            raise failed
+        return waiting
+
+    def close(self) -> None:
+        """Flush, and take no more events; a second call does nothing. Errors as `flush`."""
+        if not self._finalizer.detach():
+            return
+        self._produce = self._clients.refuse
+        try:
+            self.flush()
+        finally:
+            self._clients.close()
+
+    async def asend(self, event: Event) -> Delivery:
+        """Publish an event and wait, without blocking the loop, until it is stored.
+
+        Many may run at once (`asyncio.gather`, task groups); a thread takes the broker's reports and hands
+        each to the loop that awaits it.
+
+        Raises:
+            InvalidEventError, ProducerClosedError: as `send`.
+            DeliveryError: it was not stored.
+        """
+        event_id, key, value = self._encode(event)
+        client = self._clients.reporting()
+        self._clients.keep_polling()
+        loop = asyncio.get_running_loop()
+        stored: asyncio.Future[Delivery] = loop.create_future()
+
+        def report(error: KafkaError | None, message: Message) -> None:
+            delivery = _delivery(event_id, error, message)
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_resolve, stored, delivery)
+
+        while True:
+            try:
+                client.produce(self._topic, value, key, on_delivery=report)
+                break
+            except BufferError:
+                await asyncio.sleep(_WAIT_SECONDS)
+            except KafkaException as error:
+                raise _refused(event_id, error) from error
+        delivery = await stored
+        if delivery.error is not None:
+            raise DeliveryError([(event_id, delivery.error)], 1)
+        return delivery
+
+    async def asend_many(self, events: Iterable[Event]) -> Deliveries:
+        """`send_many` in a thread, so that the loop goes on."""
+        return await asyncio.to_thread(self.send_many, events)
+
+    async def aflush(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - librdkafka keeps the time
+        """`flush` in a thread, so that the loop goes on."""
+        return await asyncio.to_thread(self.flush, timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except DeliveryError as error:
+            if raised is None:
+                raise
+            _log.error("%s", error)  # what ended the block is the error to raise
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.__exit__, kind, raised, trace)
+
+    def _encode_all(self, events: Iterable[Event]) -> list[Encoded]:
+        encoded: list[Encoded] = []
+        try:
+            encoded.extend(map(self._encode, events))
+        except InvalidEventError as error:
+            raise InvalidEventError(f"event {len(encoded)} of the batch: {error}") from error
+        return encoded
+
+    def _abandon(self) -> None:
+        if self._finalizer.detach():
+            self._clients.abandon()
+            self._produce = self._clients.refuse
+
+
+_live: weakref.WeakSet[UsageProducer] = weakref.WeakSet()
+
+
+def _abandon_all() -> None:
+    for producer in list(_live):
+        producer._abandon()  # noqa: SLF001 - this module's own
+
+
+os.register_at_fork(after_in_child=_abandon_all)
+
+
+def _deliver_forgotten(clients: VolumeClients, failures: Failures) -> None:
+    """What a producer that nobody closed still owes, when it is collected or the interpreter ends."""
+    waiting = clients.flush(_EXIT_SECONDS)
+    clients.close()
+    failed = failures.pop()
+    if failed is not None:
+        _log.error("%s", failed)
+    if waiting:
+        _log.error("%d events were lost: close the UsageProducer before the program ends", waiting)
+
+
+def _refused(event_id: str, error: KafkaException) -> ProducerError:
+    reason: KafkaError = error.args[0]
+    if reason.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+        return InvalidEventError(f"event {event_id} is too large for its topic: shorten its properties")
+    return DeliveryError([(event_id, reason.str())], 1)
+
+
+def _delivery(event_id: str, error: KafkaError | None, message: Message) -> Delivery:
+    if error is not None:
+        return Delivery(event_id, -1, -1, error.str())
+    return Delivery(event_id, message.partition() or 0, message.offset() or 0)
+
+
+def _resolve(stored: asyncio.Future[Delivery], delivery: Delivery) -> None:
+    if not stored.done():
+        stored.set_result(delivery)
