@@ -13,16 +13,16 @@ from deploy.local.clickhouse.errors import QueryError, engine_error, http_status
             "Code: 60. DB::Exception: Table default.t does not exist. (UNKNOWN_TABLE)",
         ),
         (
-            "Code: 115. DB::Exception: Code: 115. DB::Exception: No 'x'. (UNKNOWN_SETTING) (version 2). (UNKNOWN_SETTING)",
+            "Code: 115. DB::Exception: Code: 115. DB::Exception: No. (NO_SETTING) (version 2). (NO_SETTING)",
             115,
-            "UNKNOWN_SETTING",
-            "Code: 115. DB::Exception: No 'x'. (UNKNOWN_SETTING)",
+            "NO_SETTING",
+            "Code: 115. DB::Exception: No. (NO_SETTING)",
         ),
         (
-            "Streaming failed: Code: 395. DB::Exception: It (really)\nfailed: so.. (SOME_ERROR) (version 2 (official))",
+            "Stream: Code: 395. DB::Exception: It (really)\nfailed.. (SOME_ERROR) (version 2 (so))",
             395,
             "SOME_ERROR",
-            "Code: 395. DB::Exception: It (really)\nfailed: so. (SOME_ERROR)",
+            "Code: 395. DB::Exception: It (really)\nfailed. (SOME_ERROR)",
         ),
     ],
 )
