@@ -50,12 +50,15 @@ class ClickHouseServer:
         app.router.add_get("/ping", _ok)
         app.router.add_get("/replicas_status", _ok)
         app.router.add_route("*", "/", drain.counted(self._serve))
+        # The URL that clients are given names the database in its path: curl may use it as it stands.
+        app.router.add_route("*", "/{database}", drain.counted(self._serve))
         return app
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         names = new_names()
         try:
             call = read_call(request.method, request.raw_path.partition("?")[2], request.headers)
+            call = replace(call, database=call.database or request.match_info.get("database", ""))
             names = replace(names, query_id=call.query_id or names.query_id)
             if call.is_read_only and not call.query and not request.body_exists:
                 return await _ok(request)

@@ -38,6 +38,12 @@ def test_a_posted_body_is_sql_whatever_its_type(http: httpx.Client, media: str) 
     assert answer.text == "a=1&b=2\n"
 
 
+def test_the_path_may_name_the_database(http: httpx.Client) -> None:
+    assert http.post("/system", content="SELECT currentDatabase()").text == "system\n"
+    assert http.post("/system?database=metering", content="SELECT currentDatabase()").text == "metering\n"
+    assert http.post("/nowhere", content="SELECT 1 FROM things").status_code == 404
+
+
 def test_url_and_body_together_are_one_query(http: httpx.Client) -> None:
     assert http.post("/", params={"query": "SELECT number"}, content="FROM numbers(2)").text == "0\n1\n"
 
