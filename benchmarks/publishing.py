@@ -1,0 +1,80 @@
+"""Fills the topics: all events on `usage-events`, the first of them on a topic of the plain agent's own."""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from confluent_kafka import Producer
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.truth import METERS, Truth
+from benchmarks.workload import events
+from deploy.topics import apply_topics
+from producers.definitions import apply_meters
+from producers.kafka_client import producer_config
+from producers.settings import current_settings
+from schemas import TOPICS, USAGE_EVENTS, USAGE_ROLLUPS, TopicSpec
+
+PARTITIONS: Final = 4
+PREFIX_TOPIC: Final = "bench-usage-events-prefix"
+
+# The broker's own clock tells when the last row was there, whoever wrote it.
+_STAMPED: Final = {"message.timestamp.type": "LogAppendTime"}
+_POLL_EVERY: Final = 1_000
+
+
+@dataclass(slots=True)
+class Published:
+    """What is on the topics: `prefix` are the events the plain agent gets."""
+
+    whole: Truth = field(default_factory=Truth)
+    prefix: Truth = field(default_factory=Truth)
+    bytes: int = 0
+
+
+def make_topics(bootstrap_servers: str) -> None:
+    """Create Meterstream's topics and the plain agent's, and publish the meters."""
+    specs = tuple(
+        replace(spec, config=spec.config | _STAMPED) if spec.name == USAGE_ROLLUPS else spec
+        for spec in TOPICS
+    )
+    make_topic(bootstrap_servers, PREFIX_TOPIC)
+    apply_topics(bootstrap_servers, specs=specs, partitions=PARTITIONS)
+    apply_meters(bootstrap_servers, METERS)
+
+
+def make_topic(bootstrap_servers: str, name: str) -> None:
+    """Create a topic whose records the broker stamps."""
+    apply_topics(bootstrap_servers, specs=(TopicSpec(name, config=_STAMPED),), partitions=PARTITIONS)
+
+
+def publish(bootstrap_servers: str, count: int, prefix_count: int) -> Published:
+    """Publish the workload; returns once the broker has all of it.
+
+    Raises:
+        BenchmarkError: the broker did not take every event.
+    """
+    own = {"compression.type": "lz4", "linger.ms": 20, "batch.size": 131_072}
+    quiet = {"queue.buffering.max.messages": 1_000_000, "delivery.report.only.error": True}
+    producer = Producer(producer_config(bootstrap_servers, current_settings(), own | quiet))
+    published = Published()
+    for event, is_repeat in events(count):
+        value = event.value()
+        published.bytes += len(value)
+        _produce(producer, USAGE_EVENTS, value, event.key)
+        published.whole.add(event, is_repeat)
+        if published.prefix.events < prefix_count:
+            _produce(producer, PREFIX_TOPIC, value, event.key)
+            published.prefix.add(event, is_repeat)
+        if not published.whole.events % _POLL_EVERY:
+            producer.poll(0)
+    if missing := producer.flush(60):
+        raise BenchmarkError(f"the broker did not take {missing} of {count} events within 60 s")
+    return published
+
+
+def _produce(producer: Producer, topic: str, value: bytes, key: bytes) -> None:
+    while True:
+        try:
+            return producer.produce(topic, value, key)
+        except BufferError:
+            producer.poll(0.05)
