@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from stream.core.chunks import Chunk, Emissions, recall
+from stream.core.accounting import Emissions
+from stream.core.chunks import Chunk, recall
 from stream.core.decoding import Decoder
 from stream.core.deduplication import Generations
 from stream.core.definitions import DefinitionSet

@@ -35,7 +35,6 @@ class DefinitionLog:
                 "isolation.level": "read_committed",
             }
         )
-        self._assigned = False
         self._position = 0
         self._known: list[tuple[int, Definition]] = []
 
@@ -66,12 +65,14 @@ class DefinitionLog:
         return DefinitionSet(definition for offset, definition in self._known if offset < end)
 
     def _read_to(self, end: int) -> None:
-        if not self._assigned:
-            self._consumer.assign([TopicPartition(METER_DEFINITIONS, _PARTITION, self._position)])
-            self._assigned = True
+        if self._position >= end:
+            return
+        self._consumer.assign([TopicPartition(METER_DEFINITIONS, _PARTITION, self._position)])
         while self._position < end:
             for message in self._consumer.consume(num_messages=1_000, timeout=1.0):
                 self._take(message)
+        # While a fetch waits for more, `end` would wait behind it: half a second each time.
+        self._consumer.unassign()
 
     def _take(self, message: Message) -> None:
         error = message.error()

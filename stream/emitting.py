@@ -14,7 +14,8 @@ from schemas import (
     SessionBoundary,
     message_key,
 )
-from stream.core.chunks import Chunk, Emissions, Refusal
+from stream.core.accounting import Emissions, Refusal
+from stream.core.chunks import Chunk
 from stream.core.log import LogRecord, Source
 from stream.core.rows import take_accounting_row, take_rollup_rows
 from stream.core.wire import Boundary

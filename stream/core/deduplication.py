@@ -31,12 +31,13 @@ class Generations:
         generation = self._current if offset >= self.current_start else self._previous
         generation.setdefault(tenant_id, set()).add(event_id)
 
-    def enter(self, record: LogRecord, spacing: Spacing) -> None:
-        """Move on to the generation of a record inside a chunk; to be called in order."""
+    def enter(self, record: LogRecord, spacing: Spacing) -> Run:
+        """Move on to the generation of a record inside a chunk, and return its run; to be called in order."""
         if self.run is None or not self.run.holds(record):
-            self.enter_chunk(record, spacing)
+            return self.enter_chunk(record, spacing)
+        return self.run
 
-    def enter_chunk(self, record: LogRecord, spacing: Spacing) -> None:
+    def enter_chunk(self, record: LogRecord, spacing: Spacing) -> Run:
         """Move on to the generation of a chunk's first record, by the spacing the chunk is pinned with.
 
         The run is found anew here, so that it is the same for a worker that resumes at this record.
@@ -45,6 +46,7 @@ class Generations:
             self.previous_start, self.current_start = self.current_start, record.offset
             self._previous, self._current = self._current, {}
         self.run = spacing.run_at(record)
+        return self.run
 
     def seen(self, tenant_id: str, event_id: str) -> bool:
         """Return whether the id occurred within the horizon, and remember it either way.

@@ -27,6 +27,7 @@ class Lane:
         "_field",
         "_filters",
         "_group_by",
+        "_measures_time",
         "_window_ms",
         "cells",
         "changed",
@@ -51,17 +52,56 @@ class Lane:
         self._group_by = definition.group_by
         self._window_ms = definition.window_ms
         self._add = ADD.get(definition.aggregation)
+        self._measures_time = definition.aggregation is Aggregation.DURATION
 
-    def matches(self, event: Event) -> bool:
-        """Return whether the event passes every filter while the definition is in force.
+    def offer(self, event: Event, offset: int) -> bool:
+        """Count an event if it passes every filter while the definition is in force; return whether it does.
 
         Raises:
-            InexactNumberError: A filter compares a number whose exact text is needed.
+            RejectedError: It matches, but this meter cannot use it.
+            InexactNumberError: A number's exact text is needed; nothing was counted.
         """
-        moment = self._moment(event)
-        if not self.start <= moment < self.end:
+        if self._measures_time:
+            return self._offer_interval(event)
+        timestamp: int = event.timestamp  # type: ignore[assignment] # an int once its bounds are checked
+        if not self.start <= timestamp < self.end:
             return False
         properties = event.properties or _NO_PROPERTIES
+        if self._filters and not self._passes(properties):
+            return False
+        group = self._group(properties) if self._group_by else _NO_GROUP
+        if self._add is None:
+            self._cell((event.customer_id, timestamp - timestamp % self._window_ms, group)).event_count += 1
+            return True
+        value = properties.get(self._field)
+        if value is None:
+            raise RejectedError(Reason.FIELD_MISSING, f"properties has no {self._field!r}")
+        number = exact_number(value)
+        cell = self._cell((event.customer_id, timestamp - timestamp % self._window_ms, group))
+        cell.event_count += 1
+        self._add(cell, number, timestamp, offset)
+        return True
+
+    def _offer_interval(self, event: Event) -> bool:
+        """Count an interval in force at its start, split over the windows it covers."""
+        interval, properties = event.interval, event.properties or _NO_PROPERTIES
+        moment: int = event.timestamp if interval is None else interval.start  # type: ignore[assignment] # as above
+        if not self.start <= moment < self.end or not self._passes(properties):
+            return False
+        if interval is None:
+            raise RejectedError(
+                Reason.NO_INTERVAL, "a DURATION meter counts sessions and events with an interval"
+            )
+        group = self._group(properties)
+        events = 1  # counted in the window of the start alone
+        for window, milliseconds in split_interval(moment, interval.end, self._window_ms):  # type: ignore[arg-type] # as above
+            cell = self._cell((event.customer_id, window, group))
+            cell.event_count += events
+            cell.whole += milliseconds
+            events = 0
+        return True
+
+    def _passes(self, properties: dict[str, Any]) -> bool:
         for key, texts in self._filters:
             value = properties.get(key)
             if value.__class__ is not str:
@@ -72,34 +112,6 @@ class Lane:
                 return False
         return True
 
-    def _moment(self, event: Event) -> int:
-        if event.interval is not None and self.definition.aggregation is Aggregation.DURATION:
-            return event.interval.start  # type: ignore[return-value] # an int once its bounds are checked
-        return event.timestamp  # type: ignore[return-value] # likewise
-
-    def count(self, event: Event, offset: int) -> None:
-        """Add a matching event to its cell, or to one a window for an interval.
-
-        Raises:
-            RejectedError: This meter cannot use the event.
-            InexactNumberError: It uses a number whose exact text is needed.
-        """
-        properties = event.properties or _NO_PROPERTIES
-        group = self._group(properties) if self._group_by else _NO_GROUP
-        if self._add is not None:
-            value = properties.get(self._field)
-            if value is None:
-                raise RejectedError(Reason.FIELD_MISSING, f"properties has no {self._field!r}")
-            number = exact_number(value)
-        elif self.definition.aggregation is Aggregation.DURATION:
-            self._count_interval(event, group)
-            return
-        timestamp: int = event.timestamp  # type: ignore[assignment] # an int once its bounds are checked
-        cell = self._cell((event.customer_id, timestamp - timestamp % self._window_ms, group))
-        cell.event_count += 1
-        if self._add is not None:
-            self._add(cell, number, timestamp, offset)
-
     def _cell(self, key: tuple[str, int, tuple[str, ...]]) -> Cell:
         cell = self.cells.get(key)
         if cell is None:
@@ -108,19 +120,6 @@ class Lane:
             cell.changed = True
             self.changed.append(key)
         return cell
-
-    def _count_interval(self, event: Event, group: tuple[str, ...]) -> None:
-        interval = event.interval
-        if interval is None:
-            raise RejectedError(
-                Reason.NO_INTERVAL, "a DURATION meter counts sessions and events with an interval"
-            )
-        events = 1  # counted in the window of the start alone
-        for window, milliseconds in split_interval(interval.start, interval.end, self._window_ms):  # type: ignore[arg-type] # ints by now
-            cell = self._cell((event.customer_id, window, group))
-            cell.event_count += events
-            cell.whole += milliseconds
-            events = 0
 
     def _group(self, properties: dict[str, Any]) -> tuple[str, ...]:
         values = tuple([property_text(properties.get(key, "")) for key in self._group_by])

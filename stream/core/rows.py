@@ -23,11 +23,11 @@ def take_rollup_rows(chunk: Chunk) -> list[bytes]:
     """Return the rows of `usage_rollups` that changed since they were last taken, one line each."""
     rows = []
     for lane in chunk.lanes.changed():
-        constant = _lane_fields(chunk, lane)
+        common = _encode(_lane_fields(chunk, lane))[:-1] + b","
         for key in lane.changed:
             cell = lane.cells[key]
             cell.changed = False
-            rows.append(_encode(constant | _cell_fields(lane, key, cell)))
+            rows.append(common + _encode(_cell_fields(lane, key, cell))[1:])
         lane.changed.clear()
     return rows
 

@@ -53,3 +53,12 @@ class Run:
             and self.start <= record.timestamp < self.end
             and record.timestamp_type == self.timestamp_type
         )
+
+    def overlap(self, other: "Run") -> "Run":
+        """Return the run of what belongs to both."""
+        return Run(
+            min(self.end_offset, other.end_offset),
+            self.timestamp_type,
+            max(self.start, other.start),
+            min(self.end, other.end),
+        )

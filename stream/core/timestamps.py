@@ -4,11 +4,14 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
+from stream.core.log import LOG_APPEND_TIME, LogRecord
 from stream.core.rejections import Reason, RejectedError
 
 EARLIEST: Final = 946_684_800_000  # 2000-01-01T00:00:00Z
 DAY_MS: Final = 86_400_000
 MAX_INTERVAL_MS: Final = 31 * DAY_MS
+
+_FAR: Final = 4_102_444_799_999  # the end of 2099
 
 _RFC3339: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
@@ -64,9 +67,9 @@ def _zone(sign: str | None, hours: str, minutes: str) -> timezone:
     return timezone(-offset if sign == "-" else offset)
 
 
-def latest_accepted(append_time: int, *, stamped_by_broker: bool) -> int:
+def latest_accepted(record: LogRecord) -> int:
     """Return the largest timestamp accepted of a record: a day past its append time.
 
     A record with its producer's own timestamp has no append time; there the end of the year 2099 bounds it.
     """
-    return append_time + DAY_MS if stamped_by_broker else 4_102_444_799_999
+    return record.timestamp + DAY_MS if record.timestamp_type == LOG_APPEND_TIME else _FAR

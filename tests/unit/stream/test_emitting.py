@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from schemas import DeadLetter, SessionBoundary
-from stream.core.chunks import Chunk, Emissions, Refusal
+from stream.core.accounting import Emissions, Refusal
+from stream.core.chunks import Chunk
 from stream.core.decoding import Decoder
 from stream.core.deduplication import Generations
 from stream.core.definitions import Definition, DefinitionSet

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from schemas import ChunkAccounting, Rollup
-from stream.core.chunks import Chunk, Emissions
+from stream.core.accounting import Emissions
+from stream.core.chunks import Chunk
 from stream.core.decoding import Decoder
 from stream.core.deduplication import Generations
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
