@@ -4,11 +4,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from stream.core.definitions import Aggregation
-from stream.core.numbers import SCALE, scaled
+from stream.core.numbers import scaled
 
 
-class Cell:
+class Cell(msgspec.Struct, gc=False):
     """The totals of one row: a meter's usage by one customer and group in one window.
 
     Attributes:
@@ -21,32 +23,15 @@ class Cell:
         changed: Whether it differs from what was last flushed.
     """
 
-    __slots__ = (
-        "changed",
-        "event_count",
-        "fraction",
-        "high",
-        "latest",
-        "latest_offset",
-        "latest_time",
-        "low",
-        "whole",
-    )
-
-    def __init__(self) -> None:
-        self.changed = False
-        self.event_count = 0
-        self.whole = 0
-        self.fraction = 0
-        self.low: int | Decimal | None = None
-        self.high: int | Decimal | None = None
-        self.latest: int | Decimal | None = None
-        self.latest_time = -1
-        self.latest_offset = -1
-
-    def scaled_sum(self) -> int:
-        """Return the sum in units of 1e-18."""
-        return self.whole * SCALE + self.fraction
+    event_count: int = 0
+    whole: int = 0
+    fraction: int = 0
+    low: int | Decimal | None = None
+    high: int | Decimal | None = None
+    latest: int | Decimal | None = None
+    latest_time: int = -1
+    latest_offset: int = -1
+    changed: bool = False
 
 
 def add_sum(cell: Cell, number: int | Decimal, _timestamp: int, _offset: int) -> None:

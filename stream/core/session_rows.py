@@ -8,7 +8,7 @@ import msgspec
 from stream.core.definitions import Aggregation, DefinitionSet, InForce
 from stream.core.matching import Lane
 from stream.core.rejections import RejectedError
-from stream.core.sessions import Count, Entry, SessionsState
+from stream.core.session_state import Count, Entry, SessionsState
 from stream.core.windows import split_interval, window_start
 from stream.core.wire import Event, Interval
 
@@ -27,7 +27,7 @@ class SessionKey(NamedTuple):
     text: str
 
     def origin(self, entry: Entry) -> str:
-        """Return what names one session among its rows: the key, and from a switch's second on, its number."""
+        """Return what names one session among its rows: its key, from a switch's second on with a number."""
         return self.text if entry.sequence == 1 else f"{self.text}#{entry.sequence}"
 
 
@@ -65,7 +65,8 @@ def _counted(
     entry: Entry, key: SessionKey, definitions: DefinitionSet | None, refusals: list[MeterRefusal]
 ) -> Entry:
     if entry.start is None or entry.end is None:
-        return entry
+        taken_back = tuple(_recounted(count, None) for count in entry.counts)
+        return msgspec.structs.replace(entry, matched=False, counts=taken_back)
     span = (entry.start, entry.end)
     if entry.matched or definitions is None:
         counts = [_recounted(count, span if count.span is not None else None) for count in entry.counts]
@@ -107,9 +108,8 @@ def _match(entry: Entry, key: SessionKey, in_force: InForce) -> Count | None:
         properties=dict(entry.metadata),
         interval=Interval(start, start),
     )
-    if not lane.matches(event):
+    if not lane.offer(event, 0):
         return None
-    lane.count(event, 0)
     _, _, group = next(iter(lane.cells))
     return Count(
         definition.meter_id,

@@ -8,13 +8,15 @@ device is a switch: in the order of event time the first start since the last en
 switches it off, and a boundary with both is a session of its own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final, NamedTuple
 
 import msgspec
 
 from stream.core.rejections import Reason, RejectedError
+from stream.core.session_state import Entry, SessionsState, encode_state
 from stream.core.switches import Span, Statement, switch_spans
 from stream.core.timestamps import DAY_MS, MAX_INTERVAL_MS
 
@@ -23,69 +25,6 @@ KEPT_MS: Final = 7 * DAY_MS
 MAX_STATE_BYTES: Final = 512 * 1024
 MAX_METADATA_BYTES: Final = 16 * 1024
 _SPARE_STARTS: Final = 16
-
-
-class Count(msgspec.Struct, frozen=True, array_like=True):
-    """One definition's count of one session: kept, so that a repeat gives the same rows.
-
-    Attributes:
-        span: Start and end counted, epoch milliseconds; None once a correction took the session from it.
-        past: Spans counted before; their windows outside `span` have zero rows.
-    """
-
-    meter_id: str
-    meter_version: int
-    window_ms: int
-    unit: str
-    group: dict[str, str]
-    span: tuple[int, int] | None
-    past: tuple[tuple[int, int], ...] = ()
-
-
-class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """One session.
-
-    Attributes:
-        sequence: Tells the successive sessions of a switch apart; 1 for a session with an id.
-        version: Of the state that changed it last: the version of its rows.
-        matched: Whether `counts` are by the definitions in force at its start, with its metadata.
-    """
-
-    sequence: int
-    start: int | None
-    end: int | None
-    metadata: dict[str, str]
-    version: int
-    updated_at: int
-    matched: bool = False
-    counts: tuple[Count, ...] = ()
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether both ends are known, so that it is billed."""
-        return self.start is not None and self.end is not None
-
-
-class SessionsState(msgspec.Struct, frozen=True, array_like=True):
-    """All that is known of one session key; a value of the table.
-
-    Attributes:
-        version: Grows with every change. It follows the boundaries' timestamps, so that a table built anew
-            from the log does not fall behind the rows already written.
-        applied: By source partition, the offset of the last boundary applied.
-        horizon: Event time up to which sessions of a switch have been forgotten.
-    """
-
-    version: int = 0
-    applied: dict[str, int] = {}  # noqa: RUF012 - msgspec copies it for each state
-    statements: tuple[Statement, ...] = ()
-    entries: tuple[Entry, ...] = ()
-    last_sequence: int = 0
-    horizon: int = -1
-
-    def changed(self) -> list[Entry]:
-        """Return the sessions that the last change made what they are."""
-        return [entry for entry in self.entries if entry.version == self.version]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +42,6 @@ class Applied(NamedTuple):
 
     state: SessionsState
     refusal: RejectedError | None = None
-
-
-_encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(SessionsState).decode
-
-
-def encode_state(state: SessionsState) -> bytes:
-    """Return the state as the table keeps it."""
-    return _encode(state)
-
-
-def decode_state(value: bytes | None) -> SessionsState:
-    """Return the state the table has for a key, the empty one where it has none."""
-    return SessionsState() if value is None else _decode(value)
 
 
 def is_repeat(state: SessionsState, arrival: Arrival) -> bool:
@@ -155,7 +80,7 @@ def _check_alone(state: SessionsState, statement: Statement) -> None:
     if statement.latest <= state.horizon:
         raise RejectedError(
             Reason.BOUNDARY_INVALID,
-            f"it is older than what is remembered of this device: sessions up to {state.horizon} ms are closed",
+            f"it is older than what is remembered of this device: up to {state.horizon} ms it is closed",
         )
 
 
@@ -216,16 +141,17 @@ def _without_spare_starts(statements: Iterable[Statement], spans: Iterable[Span]
 
 
 def _with_spans(
-    state: SessionsState, arrival: Arrival, statements: tuple[Statement, ...], spans: Iterable[Span]
+    state: SessionsState, arrival: Arrival, statements: tuple[Statement, ...], spans: Sequence[Span]
 ) -> SessionsState:
     version = max(state.version + 1, arrival.timestamp)
-    entries, last_sequence = [], state.last_sequence
-    for span, entry in _with_entries(spans, state.entries):
+    last_sequence = state.last_sequence
+    found, entries = _with_entries(spans, state.entries)
+    for span, entry in found:
         if entry is None:
             last_sequence += 1
             entry = Entry(last_sequence, None, None, {}, 0, 0)  # noqa: PLW2901 - the span's from here on
         entries.append(_changed(entry, span, version, arrival.timestamp))
-    entries.sort(key=lambda entry: (_moment(entry), entry.sequence))
+    entries.sort(key=lambda entry: (_moment(entry), entry.end or 0, entry.sequence))
     return msgspec.structs.replace(
         state,
         version=version if tuple(entries) != state.entries else state.version,
@@ -235,14 +161,25 @@ def _with_spans(
     )
 
 
-def _with_entries(spans: Iterable[Span], entries: Iterable[Entry]) -> list[tuple[Span, Entry | None]]:
-    """Find each span's entry: the one of its start, else of its end, else none yet."""
+def _with_entries(
+    spans: Sequence[Span], entries: Iterable[Entry]
+) -> tuple[list[tuple[Span, Entry | None]], list[Entry]]:
+    """Find each span's entry: the one of its start, else of its end, else one whose start moved; or none yet.
+
+    Returns also entries that no span is left for: ends that waited, until a session was stated to end there.
+    """
     by_start = {entry.start: entry for entry in entries if entry.start is not None}
     found = {span: by_start[span.start] for span in spans if span.start in by_start}
-    taken = {entry.sequence for entry in found.values()}
-    by_end = {entry.end: entry for entry in entries if entry.end is not None and entry.sequence not in taken}
-    found |= {span: by_end.pop(span.end) for span in spans if span not in found and span.end in by_end}
-    return [(span, found.get(span)) for span in spans]
+    left = {entry.sequence: entry for entry in entries} | {entry.sequence: None for entry in found.values()}
+    by_end = {entry.end: entry for entry in left.values() if entry is not None and entry.end is not None}
+    for span in spans:
+        if span not in found and span.end in by_end:
+            found[span] = by_end.pop(span.end)
+            left[found[span].sequence] = None
+    moved = [entry for entry in left.values() if entry is not None]
+    new = [span for span in spans if span not in found]
+    unmatched = zip_longest(new, moved[: len(new)])
+    return [*found.items(), *unmatched], moved[len(new) :]
 
 
 def _changed(entry: Entry, span: Span, version: int, timestamp: int) -> Entry:
@@ -263,7 +200,7 @@ def _forget(state: SessionsState) -> SessionsState:
     """Forget a switch's sessions that are long past, and the oldest where the state grows too large."""
     newest = max(statement.latest for statement in state.statements)
     while len(state.entries) > 1 and (
-        _is_past(state.entries[0], newest) or len(_encode(state)) > MAX_STATE_BYTES
+        _is_past(state.entries[0], newest) or len(encode_state(state)) > MAX_STATE_BYTES
     ):
         state = _without_oldest(state)
     return state

@@ -15,14 +15,14 @@ _decode_any: Final = msgspec.json.Decoder(float_hook=Decimal).decode
 _PROPERTY_TYPES: Final = (str, int, Decimal)  # bool is an int
 
 
-class Interval(msgspec.Struct):
+class Interval(msgspec.Struct, gc=False):
     """A span of time an event covers; epoch milliseconds once its bounds are checked."""
 
     start: int | str
     end: int | str
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, gc=False):
     """A usage event as the stream works with it.
 
     `timestamp` is epoch milliseconds once the bounds are checked. A float among the properties stands for a
@@ -42,7 +42,7 @@ class Event(msgspec.Struct):
     interval: Interval | None = None
 
 
-class Boundary(msgspec.Struct):
+class Boundary(msgspec.Struct, gc=False):
     """The start, the end or both of an AI session; epoch milliseconds once its bounds are checked."""
 
     tenant_id: str
