@@ -71,7 +71,10 @@ class SessionState(StrEnum):
 
 
 class Session(Record):
-    """A session after a change; the highest `version` is the newest. Times are epoch milliseconds."""
+    """A session after a change; the highest `version` is the newest. Times are epoch milliseconds.
+
+    `sequence` tells the successive sessions of a device without session ids apart; elsewhere it is 1.
+    """
 
     tenant_id: Id
     environment_id: Id
@@ -79,6 +82,7 @@ class Session(Record):
     meter_id: Id
     device_id: OptionalId = ""
     session_id: OptionalId = ""
+    sequence: Integer = 1
     state: SessionState
     started_at: Integer | None = None
     ended_at: Integer | None = None

@@ -1,0 +1,143 @@
+"""The sessions worker killed, refused and started again; here it is the only one that pairs."""
+
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import Consumer, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+from schemas import SESSION_BOUNDARIES
+
+MIDNIGHT = 1_700_006_400_000  # 2023-11-15T00:00:00Z
+HOUR = 3_600_000
+Wait = Callable[..., None]
+
+
+def test_a_worker_killed_between_start_and_end_finds_the_start_again(
+    sessions_worker: Any, tenant: Any, published: Any, eventually: Wait
+) -> None:
+    sessions_worker.start()
+    tenant.send(session_id="s1", start_time=MIDNIGHT)
+    tenant.send(session_id="s2", end_time=MIDNIGHT + 2 * HOUR)
+    tenant.send(session_id="s3", start_time=MIDNIGHT, end_time=MIDNIGHT + 1)
+    eventually(lambda: len(published.read().sessions) == 3, within=60)
+    sessions_worker.kill()
+    tenant.send(session_id="s1", end_time=MIDNIGHT + 2 * HOUR)
+    tenant.send(session_id="s2", start_time=MIDNIGHT)
+    sessions_worker.start()
+    both = {MIDNIGHT: (str(HOUR), 1), MIDNIGHT + HOUR: (str(HOUR), 0)}
+    eventually(lambda: published.read().windows("/s1") == both, within=60)
+    eventually(lambda: published.read().windows("/s2") == both)
+    assert published.windows("/s3") == {MIDNIGHT: ("1", 1)}
+
+
+def test_a_worker_killed_again_and_again_counts_every_session_once(
+    sessions_worker: Any, tenant: Any, published: Any, eventually: Wait
+) -> None:
+    sessions_worker.start()
+    for number in range(60):
+        moments = [{"start_time": MIDNIGHT + number}, {"end_time": MIDNIGHT + HOUR + number}]
+        for moment in reversed(moments) if number % 2 else moments:
+            tenant.send(session_id=f"s{number}", **moment)
+        if number in (20, 40):
+            seen = len(published.sessions)
+            eventually(lambda seen=seen: len(published.read().sessions) > seen, within=60)
+            sessions_worker.kill()
+            sessions_worker.start()
+    eventually(lambda: len(published.read().rows) == 119, within=60)  # the first ends at a window's edge
+    assert sum(int(row["sum"]) for row in published.rows.values()) == 60 * HOUR
+    assert sum(row["event_count"] for row in published.rows.values()) == 60
+
+
+def test_the_changelog_is_compacted_and_has_the_partitions_of_the_boundaries(
+    sessions_worker: Any, tenant: Any, published: Any, eventually: Wait, kafka_with_topics: str
+) -> None:
+    sessions_worker.start()
+    tenant.send(session_id="s1", start_time=MIDNIGHT)
+    eventually(lambda: published.read().sessions, within=60)
+    admin = AdminClient({"bootstrap.servers": kafka_with_topics})
+    changelog = f"{sessions_worker.group}-sessions-changelog"
+    topics = admin.list_topics(timeout=30).topics
+    assert len(topics[changelog].partitions) == len(topics[SESSION_BOUNDARIES].partitions)
+    assert [name for name in topics if name.startswith(sessions_worker.group)] == [changelog]
+    config = admin.describe_configs([ConfigResource(ResourceType.TOPIC, changelog)])
+    (described,) = config.values()
+    assert described.result()["cleanup.policy"].value == "compact"
+
+
+def test_a_changelog_of_other_partitions_ends_the_worker_with_what_to_do(
+    sessions_worker: Any, create_topic: Callable[..., None]
+) -> None:
+    create_topic(f"{sessions_worker.group}-sessions-changelog", partitions=1)
+    process = sessions_worker.start().process
+    assert process.wait(60) != 0
+    assert "Choose another METERSTREAM_SESSIONS_CONSUMER_GROUP" in sessions_worker.log.read_text()
+
+
+def test_a_state_the_broker_refuses_stops_the_worker_and_its_boundary_is_counted_later(
+    sessions_worker: Any,
+    tenant: Any,
+    published: Any,
+    eventually: Wait,
+    kafka_with_topics: str,
+    create_topic: Any,
+) -> None:
+    admin = AdminClient({"bootstrap.servers": kafka_with_topics})
+    described = admin.describe_topics(TopicCollection([SESSION_BOUNDARIES]))[SESSION_BOUNDARIES].result()
+    changelog = f"{sessions_worker.group}-sessions-changelog"
+    create_topic(
+        changelog,
+        partitions=len(described.partitions),
+        config={"cleanup.policy": "compact", "max.message.bytes": "10"},
+    )
+    tenant.send(session_id="s1", start_time=MIDNIGHT, end_time=MIDNIGHT + 1)
+    process = sessions_worker.start().process
+    assert process.wait(90) != 0
+    assert published.read().rows == {}
+    removed = ConfigEntry("max.message.bytes", "", incremental_operation=AlterConfigOpType.DELETE)
+    resource = ConfigResource(ResourceType.TOPIC, changelog, incremental_configs=[removed])
+    for altered in admin.incremental_alter_configs([resource]).values():
+        altered.result()
+    sessions_worker.start()
+    eventually(lambda: published.read().windows("/s1") == {MIDNIGHT: ("1", 1)}, within=60)
+
+
+def test_a_state_written_late_by_a_worker_that_lost_the_partition_is_passed_over(
+    sessions_worker: Any, tenant: Any, published: Any, eventually: Wait, kafka_with_topics: str, fresh: Any
+) -> None:
+    sessions_worker.start()
+    tenant.send(session_id="s1", start_time=MIDNIGHT)
+    eventually(lambda: published.read().states("s1") == ["open"], within=60)
+    late = last_state(kafka_with_topics, f"{sessions_worker.group}-sessions-changelog", tenant.name, fresh)
+    tenant.send(session_id="s1", end_time=MIDNIGHT + 2 * HOUR)
+    eventually(lambda: len(published.read().windows("/s1")) == 2)
+    eventually(lambda: all_committed(kafka_with_topics, sessions_worker.group, late.partition()))
+    sessions_worker.kill()
+    tenant.producer.produce(late.topic(), late.value(), late.key(), late.partition())
+    tenant.send(session_id="s1", end_time=MIDNIGHT + HOUR)
+    sessions_worker.start()
+    corrected = {MIDNIGHT: (str(HOUR), 1), MIDNIGHT + HOUR: (None, 0)}
+    eventually(lambda: published.read().windows("/s1") == corrected, within=60)
+
+
+def last_state(bootstrap_servers: str, changelog: str, tenant: str, fresh: Any) -> Message:
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap_servers, "group.id": fresh("reader"), "auto.offset.reset": "earliest"}
+    )
+    consumer.subscribe([changelog])
+    while True:
+        message = consumer.poll(30)
+        assert message is not None, f"no state of {tenant} is on {changelog}"
+        if (message.key() or b"").startswith(tenant.encode()):
+            consumer.close()
+            return message
+
+
+def all_committed(bootstrap_servers: str, group: str, partition: int | None) -> bool:
+    assert partition is not None
+    boundaries = TopicPartition(SESSION_BOUNDARIES, partition)
+    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": group})
+    (committed,) = consumer.committed([boundaries], timeout=30)
+    _, end = consumer.get_watermark_offsets(boundaries, timeout=30)
+    consumer.close()
+    return committed.offset == end
