@@ -26,8 +26,8 @@ demo: $(INSTALLED) ## Bring the whole stack up, publish real usage, print what C
 up: $(INSTALLED) ## Run Kafka, ClickHouse, worker and sink in the foreground
 	@$(BIN)/meterstream up
 
-test: $(INSTALLED) ## Run all tests but the container ones
-	$(BIN)/pytest
+test: $(INSTALLED) ## Run all tests but the container ones, each file on one of two workers
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 unit: $(INSTALLED) ## Run the tests that need no server
 	$(BIN)/pytest tests/unit

@@ -33,7 +33,8 @@ class DefinitionLog:
                 "allow.auto.create.topics": False,
                 "fetch.queue.backoff.ms": 5,
                 "isolation.level": "read_committed",
-            }
+            },
+            logger=logger,
         )
         self._position = 0
         self._known: list[tuple[int, Definition]] = []

@@ -1,6 +1,7 @@
 """Publishing what the stream makes: handed over at once, acknowledged when asked for."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -8,6 +9,8 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from schemas import MAX_DEAD_LETTER_BYTES
 from stream.errors import RowsRefusedError
+
+logger = logging.getLogger(__name__)
 
 _POLL_SECONDS: Final = 0.05
 _CEILING: Final = 65_536  # room for a record's own framing above the largest value
@@ -35,7 +38,8 @@ class Publisher:
                 "queue.buffering.max.kbytes": 262_144,
                 "allow.auto.create.topics": False,
                 "on_delivery": self._delivered,
-            }
+            },
+            logger=logger,
         )
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
@@ -82,5 +86,5 @@ class Publisher:
         if self._refused is not None:
             raise RowsRefusedError(
                 f"the broker refused what the stream published: {self._refused}; nothing further is "
-                "committed, and a worker started again begins at its last pin"
+                "committed, and a worker started again reads on from its last commit"
             )

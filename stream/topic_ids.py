@@ -12,7 +12,7 @@ def read_topic_id(bootstrap_servers: str, topic: str) -> str:
     Raises:
         TopicMissingError: The topic is not there, or the broker does not answer.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
     described = admin.describe_topics(TopicCollection([topic]), request_timeout=30)
     try:
         return str(described[topic].result().topic_id)

@@ -11,6 +11,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Final
 
+import hypothesis
 import pytest
 
 from deploy.errors import NotRunningError
@@ -18,6 +19,11 @@ from deploy.local.embedded import embedded_clickhouse, embedded_kafka
 from deploy.local.endpoints import Endpoints
 from deploy.local.process import Command, start, tail
 from deploy.topics import apply_topics
+
+# No example may fail for being slow, and the same tests fail each time; --hypothesis-profile=explore looks further.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=2_000)
+hypothesis.settings.load_profile("steady")
 
 POLL_SECONDS: Final = 0.05
 UP_SECONDS: Final = 120.0

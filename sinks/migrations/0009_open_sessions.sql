@@ -7,6 +7,7 @@ SELECT
     s.meter_id AS meter_id,
     s.device_id AS device_id,
     s.session_id AS session_id,
+    s.sequence AS sequence,
     s.started_at AS started_at,
     dateDiff('millisecond', assumeNotNull(s.started_at), now64(3, 'UTC')) AS duration_so_far_ms,
     s.metadata AS metadata

@@ -53,7 +53,7 @@ def create_changelog(bootstrap_servers: str, consumer_group: str) -> None:
         TopicMissingError: `session-boundaries` is not there, or the broker does not answer.
         ChangelogError: The changelog has another number of partitions, or cannot be created.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
     partitions = _partitions(admin, SESSION_BOUNDARIES)
     if partitions is None:
         raise TopicMissingError(

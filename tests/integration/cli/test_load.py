@@ -21,7 +21,7 @@ def published(kafka_with_topics: str) -> Callable[[], list[dict[str, Any]]]:
     def read() -> list[dict[str, Any]]:
         after = end_offsets(kafka_with_topics)
         expected = sum(after[partition] - start for partition, start in before.items())
-        consumer = Consumer({"bootstrap.servers": kafka_with_topics, "group.id": "reader"})
+        consumer = Consumer({"log_level": 0, "bootstrap.servers": kafka_with_topics, "group.id": "reader"})
         consumer.assign(
             [TopicPartition("usage-events", partition, start) for partition, start in before.items()]
         )

@@ -12,7 +12,13 @@ CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 def publish(kafka: str, topic: str, values: list[bytes], codec: str = "none") -> None:
     producer = Producer(
-        {"bootstrap.servers": kafka, "compression.type": codec, "acks": "all", "linger.ms": 20}
+        {
+            "log_level": 0,
+            "bootstrap.servers": kafka,
+            "compression.type": codec,
+            "acks": "all",
+            "linger.ms": 20,
+        }
     )
     for value in values:
         producer.produce(topic, value)
@@ -20,7 +26,9 @@ def publish(kafka: str, topic: str, values: list[bytes], codec: str = "none") ->
 
 
 def read(kafka: str, topic: str, count: int) -> list[bytes]:
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "reader", "auto.offset.reset": "earliest"})
+    consumer = Consumer(
+        {"log_level": 0, "bootstrap.servers": kafka, "group.id": "reader", "auto.offset.reset": "earliest"}
+    )
     consumer.subscribe([topic])
     try:
         messages = consumer.consume(count, timeout=20)
@@ -46,7 +54,9 @@ def test_a_topic_is_recompressed_with_every_codec_the_broker_knows(
 
 def test_a_topic_nobody_made_is_not_made_by_asking_for_it(kafka: str, fresh: Callable[[str], str]) -> None:
     topic = fresh("absent")
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": topic, "allow.auto.create.topics": True})
+    consumer = Consumer(
+        {"log_level": 0, "bootstrap.servers": kafka, "group.id": topic, "allow.auto.create.topics": True}
+    )
     consumer.subscribe([topic])
     consumer.poll(2)
     consumer.close()

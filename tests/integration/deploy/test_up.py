@@ -91,7 +91,7 @@ def test_killed_it_leaves_nothing_alive_and_the_next_start_has_its_records_and_p
 ) -> None:
     first = up(tmp_path / "state", STANDIN)
     before = first.await_up()
-    producer = Producer({"bootstrap.servers": before.kafka_bootstrap_servers})
+    producer = Producer({"log_level": 0, "bootstrap.servers": before.kafka_bootstrap_servers})
     producer.produce("usage-events", b"kept")
     assert producer.flush(10) == 0
     first.process.kill()
@@ -103,7 +103,7 @@ def test_killed_it_leaves_nothing_alive_and_the_next_start_has_its_records_and_p
     assert after.kafka_bootstrap_servers == before.kafka_bootstrap_servers
     assert after.clickhouse_url == before.clickhouse_url
     reader = {"group.id": "reader", "auto.offset.reset": "earliest"}
-    consumer = Consumer({"bootstrap.servers": after.kafka_bootstrap_servers, **reader})
+    consumer = Consumer({"log_level": 0, "bootstrap.servers": after.kafka_bootstrap_servers, **reader})
     consumer.subscribe(["usage-events"])
     assert [message.value() for message in consumer.consume(1, timeout=20)] == [b"kept"]
     consumer.close()

@@ -83,6 +83,7 @@ def read_topic(kafka: str) -> Callable[[str], list[Message]]:
     def read(topic: str) -> list[Message]:
         consumer = Consumer(
             {
+                "log_level": 0,
                 "bootstrap.servers": kafka,
                 "group.id": str(uuid4()),
                 "enable.partition.eof": True,

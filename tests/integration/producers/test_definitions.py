@@ -82,7 +82,7 @@ def test_nothing_is_published_when_one_meter_is_refused(
 
 def test_a_deleted_definition_is_not_standing(kafka_with_topics: str, pages: Meter) -> None:
     [applied] = apply_meters(kafka_with_topics, [pages])
-    producer = Producer({"bootstrap.servers": kafka_with_topics})
+    producer = Producer({"log_level": 0, "bootstrap.servers": kafka_with_topics})
     producer.produce(METER_DEFINITIONS, None, definition_key(applied.definition))
     assert producer.flush(10) == 0
     assert pages.id not in {each.id for each in read_definitions(kafka_with_topics)}

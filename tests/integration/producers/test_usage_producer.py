@@ -24,7 +24,7 @@ from schemas import message_key
 
 @pytest.fixture
 def topic(kafka: str, fresh: Callable[[str], str]) -> Iterator[str]:
-    admin, name = AdminClient({"bootstrap.servers": kafka}), fresh("usage")
+    admin, name = AdminClient({"log_level": 0, "bootstrap.servers": kafka}), fresh("usage")
     admin.create_topics([NewTopic(name, 3, 1)])[name].result()
     yield name
     admin.delete_topics([name])[name].result()

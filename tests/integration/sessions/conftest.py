@@ -168,7 +168,12 @@ def running_worker(
 def tenant(kafka_with_topics: str, fresh: Callable[[str], str]) -> Tenant:
     """A tenant whose meter is published."""
     producer = Producer(
-        {"bootstrap.servers": kafka_with_topics, "enable.idempotence": True, "partitioner": "murmur2_random"}
+        {
+            "log_level": 0,
+            "bootstrap.servers": kafka_with_topics,
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+        }
     )
     name = fresh("tenant")
     meter = Meter.model_validate(
@@ -190,6 +195,7 @@ def tenant(kafka_with_topics: str, fresh: Callable[[str], str]) -> Tenant:
 def published(kafka_with_topics: str, tenant: Tenant, fresh: Callable[[str], str]) -> Iterator[Published]:
     consumer = Consumer(
         {
+            "log_level": 0,
             "bootstrap.servers": kafka_with_topics,
             "group.id": fresh("reader"),
             "auto.offset.reset": "earliest",
@@ -206,7 +212,7 @@ def create_topic(kafka_with_topics: str) -> Callable[..., None]:
     """Creates a topic: `create_topic(name, partitions=1, config={...})`."""
 
     def create(name: str, partitions: int, config: dict[str, str] | None = None) -> None:
-        admin = AdminClient({"bootstrap.servers": kafka_with_topics})
+        admin = AdminClient({"log_level": 0, "bootstrap.servers": kafka_with_topics})
         topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config or {})
         admin.create_topics([topic], operation_timeout=30)[name].result()
 

@@ -55,7 +55,7 @@ def test_the_changelog_is_compacted_and_has_the_partitions_of_the_boundaries(
     sessions_worker.start()
     tenant.send(session_id="s1", start_time=MIDNIGHT)
     eventually(lambda: published.read().sessions, within=60)
-    admin = AdminClient({"bootstrap.servers": kafka_with_topics})
+    admin = AdminClient({"log_level": 0, "bootstrap.servers": kafka_with_topics})
     changelog = f"{sessions_worker.group}-sessions-changelog"
     topics = admin.list_topics(timeout=30).topics
     assert len(topics[changelog].partitions) == len(topics[SESSION_BOUNDARIES].partitions)
@@ -82,7 +82,7 @@ def test_a_state_the_broker_refuses_stops_the_worker_and_its_boundary_is_counted
     kafka_with_topics: str,
     create_topic: Any,
 ) -> None:
-    admin = AdminClient({"bootstrap.servers": kafka_with_topics})
+    admin = AdminClient({"log_level": 0, "bootstrap.servers": kafka_with_topics})
     described = admin.describe_topics(TopicCollection([SESSION_BOUNDARIES]))[SESSION_BOUNDARIES].result()
     changelog = f"{sessions_worker.group}-sessions-changelog"
     create_topic(
@@ -122,7 +122,12 @@ def test_a_state_written_late_by_a_worker_that_lost_the_partition_is_passed_over
 
 def last_state(bootstrap_servers: str, changelog: str, tenant: str, fresh: Any) -> Message:
     consumer = Consumer(
-        {"bootstrap.servers": bootstrap_servers, "group.id": fresh("reader"), "auto.offset.reset": "earliest"}
+        {
+            "log_level": 0,
+            "bootstrap.servers": bootstrap_servers,
+            "group.id": fresh("reader"),
+            "auto.offset.reset": "earliest",
+        }
     )
     consumer.subscribe([changelog])
     while True:
@@ -136,7 +141,7 @@ def last_state(bootstrap_servers: str, changelog: str, tenant: str, fresh: Any) 
 def all_committed(bootstrap_servers: str, group: str, partition: int | None) -> bool:
     assert partition is not None
     boundaries = TopicPartition(SESSION_BOUNDARIES, partition)
-    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": group})
+    consumer = Consumer({"log_level": 0, "bootstrap.servers": bootstrap_servers, "group.id": group})
     (committed,) = consumer.committed([boundaries], timeout=30)
     _, end = consumer.get_watermark_offsets(boundaries, timeout=30)
     consumer.close()

@@ -94,6 +94,7 @@ def test_a_boundary_of_an_aborted_transaction_does_not_count(
 ) -> None:
     transactional = Producer(
         {
+            "log_level": 0,
             "bootstrap.servers": kafka_with_topics,
             "transactional.id": fresh("aborting"),
             "partitioner": "murmur2_random",

@@ -93,6 +93,7 @@ def publish(kafka_with_topics: str) -> Iterator[Callable[..., None]]:
     """Publishes `publish(topic, value, **headers)`, acknowledged by the end of `publish.flush()`."""
     producer = Producer(
         {
+            "log_level": 0,
             "bootstrap.servers": kafka_with_topics,
             "acks": "all",
             "linger.ms": 5,

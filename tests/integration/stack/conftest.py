@@ -47,7 +47,11 @@ def apply(stack: Any) -> Callable[..., None]:
 def publish(stack: Any) -> Iterator[Callable[..., Any]]:
     """Puts bytes on usage-events as any producer might, and gives the acknowledged (partition, offset)."""
     producer = Producer(
-        {"bootstrap.servers": stack.endpoints.kafka_bootstrap_servers, "message.max.bytes": 2_000_000}
+        {
+            "log_level": 0,
+            "bootstrap.servers": stack.endpoints.kafka_bootstrap_servers,
+            "message.max.bytes": 2_000_000,
+        }
     )
 
     def put(value: bytes | None, **fields: Any) -> tuple[int, int]:
