@@ -20,7 +20,7 @@ from deploy.local.endpoints import Endpoints
 from deploy.local.process import Command, start, tail
 from deploy.topics import apply_topics
 
-# No example may fail for being slow, and the same tests fail each time; --hypothesis-profile=explore looks further.
+# No example fails for being slow, and runs try the same ones; --hypothesis-profile=explore looks further.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile("steady")
