@@ -162,31 +162,40 @@ def _read(consumer: Consumer, partitions: Mapping[str, int]) -> list[MeterDefini
 
 def _read_to_end(consumer: Consumer, deadline: float) -> dict[bytes, MeterDefinition]:
     standing: dict[bytes, MeterDefinition] = {}
+    unreadable: dict[bytes, UnreadableDefinitionError] = {}
     while time.monotonic() < deadline:
         message = consumer.poll(_POLL_SECONDS)
         if message is None:
             continue
         error = message.error()
         if error is None:
-            _take(standing, message)
+            _take(standing, unreadable, message)
         elif error.name() == "_PARTITION_EOF":
+            for fault in unreadable.values():
+                raise fault
             return standing
         elif not error.retriable():
             raise BrokerUnavailableError(f"{METER_DEFINITIONS} cannot be read: {error.str()}")
     raise BrokerUnavailableError(f"{METER_DEFINITIONS} could not be read to its end in time")
 
 
-def _take(standing: dict[bytes, MeterDefinition], message: Message) -> None:
+def _take(
+    standing: dict[bytes, MeterDefinition],
+    unreadable: dict[bytes, UnreadableDefinitionError],
+    message: Message,
+) -> None:
+    """Let the record replace what stood under its key."""
     key, value = message.key(), message.value()
     if not isinstance(key, bytes):
         return
+    standing.pop(key, None)
+    unreadable.pop(key, None)
     if value is None:
-        standing.pop(key, None)
         return
     try:
         standing[key] = MeterDefinition.from_json(value)
-    except ValidationError as error:
-        raise UnreadableDefinitionError(
+    except ValidationError:
+        unreadable[key] = UnreadableDefinitionError(
             f"offset {message.offset()} of {METER_DEFINITIONS} is no definition this release reads: "
             f"upgrade, or delete it by a record without value under the key {key!r}"
-        ) from error
+        )

@@ -48,7 +48,16 @@ TOPICS: Final = (
         },
     ),
     TopicSpec(SESSION_BOUNDARIES, config={"retention.ms": str(30 * _DAY_MS)}),
-    TopicSpec(METER_DEFINITIONS, partitions=1, config={"cleanup.policy": "compact", "retention.ms": "-1"}),
+    TopicSpec(
+        METER_DEFINITIONS,
+        partitions=1,
+        config={
+            "cleanup.policy": "compact",
+            "retention.ms": "-1",
+            # A deleted definition can still be read by whoever finishes a chunk that knew it.
+            "min.compaction.lag.ms": str(7 * _DAY_MS),
+        },
+    ),
     TopicSpec(USAGE_ROLLUPS, config={"retention.ms": str(7 * _DAY_MS)}),
     TopicSpec(USAGE_SESSIONS, config={"retention.ms": str(7 * _DAY_MS)}),
     TopicSpec(

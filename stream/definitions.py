@@ -5,7 +5,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from schemas import METER_DEFINITIONS, AggregationType, MeterDefinition, SchemaError, Status
+from schemas import METER_DEFINITIONS, AggregationType, MeterDefinition, Status
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
 from stream.errors import DefinitionsError
 
@@ -13,6 +13,12 @@ logger = logging.getLogger(__name__)
 
 _PARTITION: Final = 0
 _RPC_SECONDS: Final = 30.0
+_FINAL: Final = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+)
+"""Errors that waiting does not mend."""
 
 
 class DefinitionLog:
@@ -37,7 +43,7 @@ class DefinitionLog:
             logger=logger,
         )
         self._position = 0
-        self._known: list[tuple[int, Definition]] = []
+        self._log: list[tuple[int, bytes | None, Definition | None]] = []
 
     def end(self) -> int:
         """Return the end offset of the topic at this moment.
@@ -63,7 +69,8 @@ class DefinitionLog:
             DefinitionsError: The topic cannot be read.
         """
         self._read_to(end)
-        return DefinitionSet(definition for offset, definition in self._known if offset < end)
+        standing = {key: definition for offset, key, definition in self._log if offset < end}
+        return DefinitionSet(definition for definition in standing.values() if definition is not None)
 
     def _read_to(self, end: int) -> None:
         if self._position >= end:
@@ -81,30 +88,29 @@ class DefinitionLog:
         if error is not None:
             if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the binding's public name for it
                 self._position = max(self._position, offset or 0)
-            elif error.fatal() or not error.retriable():
+            elif error.fatal() or error.code() in _FINAL:
                 raise DefinitionsError(f"cannot read {METER_DEFINITIONS}: {error}")
             return
         assert offset is not None  # noqa: S101 - a message without an error has an offset
         self._position = offset + 1
-        value = message.value()
-        if value is None:
-            return
-        try:
-            definition = as_definition(MeterDefinition.model_validate_json(value))
-        except (SchemaError, ValueError) as invalid:
-            logger.error(
-                "%s offset %d is no meter definition and counts nothing: %s",
-                METER_DEFINITIONS,
-                offset,
-                invalid,
-            )
-            return
-        if definition is not None:
-            self._known.append((offset, definition))
+        key = message.key()
+        self._log.append((offset, key if isinstance(key, bytes) else None, _decode(offset, message.value())))
 
     def close(self) -> None:
         """Let go of the connection."""
         self._consumer.close()
+
+
+def _decode(offset: int, value: bytes | str | None) -> Definition | None:
+    """Return the definition of a record; None for one that deletes, and for what is none, which is logged."""
+    if value is None:
+        return None
+    try:
+        return as_definition(MeterDefinition.model_validate_json(value))
+    except ValueError as invalid:
+        text = "%s offset %d is no meter definition and counts nothing: %s"
+        logger.error(text, METER_DEFINITIONS, offset, invalid)
+        return None
 
 
 def as_definition(meter: MeterDefinition) -> Definition | None:

@@ -32,26 +32,9 @@ class EngineRows(Protocol):
     def close(self) -> None: ...
 
 
-class EngineInserter(Protocol):
-    """chDB's end of an INSERT that is fed."""
-
-    def append(self, data: bytes) -> None: ...
-    def finish(self) -> "InsertResult": ...
-    def cancel(self) -> None: ...
-
-
 class EngineSession(Protocol):
     """A connection of chDB."""
 
     def query(self, sql: bytes, output: str, parameters: Mapping[str, str], /) -> EngineResult: ...
     def send_query(self, sql: bytes, output: str, parameters: Mapping[str, str], /) -> EngineRows: ...
-    def send_insert(self, sql: bytes, data_format: str, /) -> EngineInserter: ...
     def close(self) -> None: ...
-
-
-class InsertResult(Protocol):
-    """What a fed INSERT has written; `elapsed` in seconds."""
-
-    rows_written: int
-    bytes_written: int
-    elapsed: float

@@ -1,10 +1,10 @@
-"""A connection to the engine: settings, values for parameters, queries, and INSERTs fed piece by piece."""
+"""A connection to the engine: settings, values for parameters, and queries."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, ParamSpec, Self, TypeVar
 
-from deploy.local.clickhouse.chdb_types import EngineInserter, EngineResult, EngineRows, EngineSession
+from deploy.local.clickhouse.chdb_types import EngineResult, EngineRows, EngineSession
 from deploy.local.clickhouse.errors import QueryError, engine_error
 from deploy.local.clickhouse.quoting import identifier, literal, unescape
 
@@ -113,13 +113,8 @@ class EngineConnection:
             tally.add(piece)
             yield piece.bytes()
 
-    def insert(self, statement: bytes, data_format: str) -> "Insertion":
-        """Begin an INSERT whose data is yet to come; `statement` names neither format nor VALUES."""
-        self._bind_by_set()
-        return Insertion(_ask(self._connection.send_insert, statement, data_format))
-
     def _bind_by_set(self) -> None:
-        # For what chDB's own parameters cannot be: bytes that are no UTF-8, and those of a fed INSERT.
+        # For what chDB's own parameters cannot be: bytes that are no UTF-8.
         # A query with parameters of its own forgets those set before, so it is all of them or none.
         parameters, self._parameters = self._parameters, {}
         for name, value in parameters.items():
@@ -129,29 +124,6 @@ class EngineConnection:
 
     def _query(self, sql: bytes, output_format: str = "TabSeparated") -> EngineResult:
         return _ask(self._connection.query, sql, output_format, self._parameters)
-
-
-class Insertion:
-    """An INSERT under way: `append` its data, then `finish` it."""
-
-    def __init__(self, inserter: EngineInserter) -> None:
-        self._inserter = inserter
-
-    def append(self, data: bytes) -> None:
-        """Hand on data; rows may be cut anywhere."""
-        _ask(self._inserter.append, data)
-
-    def finish(self, tally: Tally) -> None:
-        """Write all of it; what it returned from is there after the process was killed."""
-        result = _ask(self._inserter.finish)
-        tally.written_rows += result.rows_written
-        tally.written_bytes += result.bytes_written
-        tally.result_rows += result.rows_written
-        tally.seconds += result.elapsed
-
-    def cancel(self) -> None:
-        """Drop it; blocks of a large INSERT that were written already stay, as in every ClickHouse."""
-        _ask(self._inserter.cancel)
 
 
 def _bytes(text: str) -> bytes:

@@ -73,7 +73,7 @@ class Execution:
             return await self._threads.run(self._statement, lease, text, request)
         if asked.input_at is None and not (request.call.parameters and asked.data_format == "Values"):
             data = _behind(text[asked.data_start :], request.body)
-            tally = await insert(self._threads, lease.connection, asked, data)
+            tally = await insert(self._threads, lease.connection, asked, data, self._engine.scratch)
         else:
             text = b"".join([text, *[piece async for piece in request.body]])
             tally = await self._threads.run(
@@ -85,7 +85,7 @@ class Execution:
         statement = read_statement(text)
         call = request.call
         for name, content in request.tables.items():
-            load_table(lease.connection, name, content, call.form)
+            load_table(lease.connection, name, content, call.form, self._engine.scratch)
         answer = rows(lease.connection, statement, call.default_format, call.settings, self._engine.scratch)
         return Answer(
             answer.output_format, _carrying(answer.pieces, lease, statement.keyword, call), answer.tally

@@ -11,22 +11,58 @@ from deploy.local.clickhouse.statement import Insert
 from deploy.local.clickhouse.threads import EngineThreads
 
 
+class Insertion:
+    """An INSERT under way: `append` its data, then `finish` it.
+
+    The data goes through a file. chDB can be fed as well, but what then fails while it writes (a constraint,
+    a full disk) is told to nobody, and the rows are gone.
+    """
+
+    def __init__(self, connection: EngineConnection, asked: Insert, scratch: Path) -> None:
+        self._connection = connection
+        self._asked = asked
+        self._data = NamedTemporaryFile(dir=scratch)  # noqa: SIM115 - it lives as long as this does
+
+    def append(self, data: bytes) -> None:
+        """Take data; rows may be cut anywhere."""
+        self._data.write(data)
+
+    def finish(self, tally: Tally) -> None:
+        """Write all of it; what it returned from is there after the process was killed.
+
+        Raises:
+            QueryError: the engine refuses the statement or the data.
+        """
+        with self._data:
+            self._data.flush()
+            source = literal(self._data.name.encode())
+            self._connection.run(self._asked.reading(source), tally)
+
+    def cancel(self) -> None:
+        """Drop it: nothing of it was written."""
+        self._data.close()
+
+
 async def insert(
-    threads: EngineThreads, connection: EngineConnection, asked: Insert, data: AsyncIterator[bytes]
+    threads: EngineThreads,
+    connection: EngineConnection,
+    asked: Insert,
+    data: AsyncIterator[bytes],
+    scratch: Path,
 ) -> Tally:
-    """Feed the data to the engine as it arrives; when this returns, it is stored.
+    """Insert the data once all of it is there; when this returns, it is stored.
 
     Raises:
         QueryError: the engine refuses the statement or the data.
     """
     tally = Tally()
-    insertion = await threads.run(connection.insert, asked.statement, asked.data_format)
+    insertion = Insertion(connection, asked, scratch)
     try:
         async for piece in data:
             await threads.run(insertion.append, piece)
     except BaseException:
         # Also where the client went away in the middle: half a body is not what it meant to store.
-        await threads.run(insertion.cancel)
+        insertion.cancel()
         raise
     await threads.run(insertion.finish, tally)
     return tally
@@ -49,7 +85,9 @@ def insert_at_once(connection: EngineConnection, asked: Insert, text: bytes, scr
     return tally
 
 
-def load_table(connection: EngineConnection, name: str, content: bytes, form: Mapping[str, str]) -> None:
+def load_table(
+    connection: EngineConnection, name: str, content: bytes, form: Mapping[str, str], scratch: Path
+) -> None:
     """Make a file of the request's form a table of this request (ClickHouse's external data).
 
     Raises:
@@ -67,8 +105,7 @@ def load_table(connection: EngineConnection, name: str, content: bytes, form: Ma
     connection.run(
         b"CREATE TEMPORARY TABLE " + identifier(name) + b" (" + columns + b") ENGINE = Memory", Tally()
     )
-    insertion = connection.insert(
-        b"INSERT INTO " + identifier(name), form.get(f"{name}_format", "TabSeparated")
-    )
+    asked = Insert(b"INSERT INTO " + identifier(name), form.get(f"{name}_format", "TabSeparated"), 0)
+    insertion = Insertion(connection, asked, scratch)
     insertion.append(content)
     insertion.finish(Tally())

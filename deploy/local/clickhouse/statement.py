@@ -41,6 +41,17 @@ class Insert:
     data_start: int
     input_at: int | None = None
 
+    def reading(self, path: bytes) -> bytes:
+        """The same INSERT, taking its data from the file at `path`, a string literal."""
+        stream = tokens(self.statement)
+        found = (token for token, _ in _after_target(stream) if token.is_top and token.keyword == b"SETTINGS")
+        settings = next(found, _END)
+        place = settings.start if settings is not _END else len(self.statement)
+        source = b" FROM INFILE " + path + b" "
+        return (
+            self.statement[:place] + source + self.statement[place:] + b" FORMAT " + self.data_format.encode()
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:

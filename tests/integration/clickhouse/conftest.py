@@ -58,6 +58,11 @@ class Server:
             host="127.0.0.1", port=self.port, **{"database": "metering", **options}
         )
 
+    @property
+    def takes_data(self) -> bool:
+        """Whether the data of an INSERT is on its way in."""
+        return any((self.path / "http").iterdir())
+
     def sql(self, text: str | bytes, **parameters: Any) -> str:
         response = httpx.post(self.url, params=parameters, content=text, timeout=120)
         assert response.status_code == 200, response.text

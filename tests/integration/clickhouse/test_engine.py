@@ -4,6 +4,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
 _LARGE = "1234567890123456789012345678901234567890123456789012345678.123456789012345678"
 
 
@@ -63,3 +66,27 @@ def test_parts_are_merged_in_the_background(client: Any, table: str, eventually:
 
 def test_times_without_a_zone_are_utc(client: Any) -> None:
     assert client.command("SELECT toUnixTimestamp(toDateTime('2026-01-01 00:00:00'))") == 1_767_225_600
+
+
+@pytest.mark.parametrize("engine", ["MergeTree", "ReplacingMergeTree"])
+def test_what_fails_while_rows_are_written_is_said_and_nothing_is_stored(
+    client: Any, server: Any, table: str, engine: str
+) -> None:
+    columns = "id String, day Date, CONSTRAINT named CHECK id != ''"
+    client.command(f"CREATE TABLE {table} ({columns}) ENGINE = {engine} PARTITION BY day ORDER BY id")
+    nameless = [["a", 0], ["", 0], ["b", 0]]
+    with pytest.raises(DatabaseError) as violated:
+        client.insert(table, nameless, column_names=["id", "day"], column_type_names=["String", "UInt16"])
+    assert violated.value.code == 469
+    lines = b"".join(b'{"id": "%d", "day": %d}\n' % (day, day) for day in range(101))
+    with pytest.raises(DatabaseError) as scattered:
+        client.raw_insert(table, insert_block=lines, fmt="JSONEachRow")
+    assert scattered.value.code == 252
+    assert server.sql(f"SELECT count() FROM {table}") == "0\n"
+
+
+def test_settings_of_an_insert_hold_for_its_data(server: Any, table: str) -> None:
+    server.sql(f"CREATE TABLE {table} (a UInt8, settings String) ENGINE = MergeTree ORDER BY a")
+    skipping = "SETTINGS input_format_allow_errors_num = 1"
+    server.sql(f"INSERT INTO {table} (a, settings) {skipping} FORMAT CSV\n1,x\nbroken,y\n2,z\n")
+    assert server.sql(f"SELECT a, settings FROM {table} ORDER BY a") == "1\tx\n2\tz\n"

@@ -82,7 +82,7 @@ def test_the_end_waits_for_an_insert_under_way(
     with ThreadPoolExecutor(1) as pool:
         query = {"query": "INSERT INTO late FORMAT TSV"}
         insert = pool.submit(httpx.post, server.url, params=query, content=body(), timeout=30)
-        eventually(lambda: "INSERT INTO late" in server.sql("SELECT query FROM system.processes"), 10)
+        eventually(lambda: server.takes_data, 10)
         server.process.send_signal(signal.SIGTERM)
         eventually(lambda: not _listens(server.port), 10)
         gate.set()

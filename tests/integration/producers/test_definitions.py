@@ -13,6 +13,7 @@ from producers import (
     apply_meters,
     read_definitions,
 )
+from producers.errors import UnreadableDefinitionError
 from schemas import (
     CONTROL_DEFINITIONS,
     CONTROL_HEADER,
@@ -86,6 +87,22 @@ def test_a_deleted_definition_is_not_standing(kafka_with_topics: str, pages: Met
     producer.produce(METER_DEFINITIONS, None, definition_key(applied.definition))
     assert producer.flush(10) == 0
     assert pages.id not in {each.id for each in read_definitions(kafka_with_topics)}
+
+
+def test_what_is_no_definition_is_an_error_until_it_is_deleted(kafka_with_topics: str) -> None:
+    producer = Producer({"log_level": 0, "bootstrap.servers": kafka_with_topics})
+
+    def put(value: bytes | None) -> None:
+        producer.produce(METER_DEFINITIONS, value, b"garbage")
+        assert producer.flush(10) == 0
+
+    put(b"{}")
+    try:
+        with pytest.raises(UnreadableDefinitionError, match="b'garbage'"):
+            read_definitions(kafka_with_topics)
+    finally:
+        put(None)
+    read_definitions(kafka_with_topics)
 
 
 def test_brokers_that_are_away_are_an_error(settings: Callable[..., None], pages: Meter) -> None:
