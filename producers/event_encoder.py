@@ -6,7 +6,7 @@ UsageEvent does not, and words no error of its own.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from math import isfinite
 from operator import itemgetter
@@ -51,8 +51,10 @@ class EventEncoder:
             InvalidEventError: a field is missing, unknown or unusable; names every fault.
         """
         fields = event if type(event) is dict else _fields(event)
-        if len(fields) < _USUAL_SIZE:
+        size = len(fields)
+        if size < _USUAL_SIZE:
             fields = _completed(fields)
+            size = len(fields)
         try:
             event_id, timestamp, tenant_id, customer_id, event_name, properties = _usual_values(fields)
             if (
@@ -61,14 +63,11 @@ class EventEncoder:
                 and type(timestamp) is int
                 and EARLIEST_TIMESTAMP_MS <= timestamp <= _LATEST_TIMESTAMP_MS
                 and event_name in self._names
-                and (len(fields) == _USUAL_SIZE or _has_only_texts_beside(fields))
+                and (size == _USUAL_SIZE or _has_only_texts_beside(fields))
+                and (_EXACT.issuperset(map(type, properties.values())) or _are_exact(properties.values()))
             ):
-                for value in properties.values():
-                    if type(value) not in _EXACT and not _is_finite(value):
-                        break
-                else:
-                    key = self._keys[tenant_id, customer_id]
-                    return event_id, key, orjson.dumps(fields, exact_number, ONLY_JSON_TYPES)
+                key = self._keys[tenant_id, customer_id]
+                return event_id, key, orjson.dumps(fields, exact_number, ONLY_JSON_TYPES)
         except KeyError:
             completed = _completed(fields)
             if completed.keys() != fields.keys():
@@ -98,6 +97,10 @@ def _has_only_texts_beside(fields: Mapping[str, Any]) -> bool:
     return len(fields) == _USUAL_SIZE + len(texts) and all(
         type(text) is str and len(text) <= _SHORT for text in texts
     )
+
+
+def _are_exact(values: Iterable[object]) -> bool:
+    return all(type(value) in _EXACT or _is_finite(value) for value in values)
 
 
 def _is_finite(value: object) -> bool:
