@@ -1,42 +1,24 @@
 """What counting sends: rows of open chunks about once a second, dead letters and boundaries at once."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from schemas import (
     SESSION_BOUNDARIES,
     SOURCE_HEADERS,
     TABLE_HEADER,
-    USAGE_EVENTS_DLQ,
     USAGE_ROLLUPS,
-    DeadLetter,
-    DeadLetterReason,
     SessionBoundary,
     message_key,
 )
-from stream.core.accounting import Emissions, Refusal
+from stream.core.accounting import Emissions
 from stream.core.chunks import Chunk
 from stream.core.log import LogRecord, Source
 from stream.core.rows import take_accounting_row, take_rollup_rows
 from stream.core.wire import Boundary
+from stream.outbox import Outbox, publish_dead_letter, publish_rollups
 
-_MESSAGE_BYTES: Final = 262_144
-_ROLLUPS: Final = [(TABLE_HEADER, b"usage_rollups")]
 _CHUNKS: Final = [(TABLE_HEADER, b"usage_chunks")]
-
-
-class Outbox(Protocol):
-    """Where records go: handed over at once, acknowledged when drained."""
-
-    def produce(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None = None,
-        headers: Sequence[tuple[str, bytes | None]] = (),
-    ) -> None: ...
-    def poll(self) -> None: ...
-    async def drain(self) -> None: ...
 
 
 class Emitter:
@@ -59,23 +41,11 @@ class Emitter:
 
     def publish(self, source: Source, emissions: Emissions) -> None:
         """Send dead letters and forward session boundaries."""
-        for refusal in emissions.refusals:
-            self._publish_dead_letter(source, refusal)
+        for refused in emissions.refusals:
+            record = refused.record
+            publish_dead_letter(self._outbox, record, source, record.offset, refused, refused.meter_id)
         for record, boundary in emissions.boundaries:
             self._forward(source, record, boundary)
-
-    def _publish_dead_letter(self, source: Source, refusal: Refusal) -> None:
-        record = refusal.record
-        letter = DeadLetter(
-            reason=DeadLetterReason(refusal.reason),
-            detail=refusal.detail,
-            meter=refusal.meter_id,
-            topic=source.topic,
-            topic_id=source.topic_id,
-            partition=source.partition,
-            offset=record.offset,
-        )
-        self._outbox.produce(USAGE_EVENTS_DLQ, record.value, record.key, [*record.headers, *letter.headers()])
 
     def _forward(self, source: Source, record: LogRecord, boundary: Boundary) -> None:
         forwarded = SessionBoundary.model_validate(
@@ -110,8 +80,7 @@ class Emitter:
     def _flush_chunk(self, chunk: Chunk) -> int:
         key = message_key(chunk.source.topic_id, str(chunk.source.partition))
         rows = take_rollup_rows(chunk)
-        for lines in _messages(rows):
-            self._outbox.produce(USAGE_ROLLUPS, lines, key, _ROLLUPS)
+        publish_rollups(self._outbox, rows, key)
         self._outbox.produce(USAGE_ROLLUPS, take_accounting_row(chunk), key, _CHUNKS)
         return len(rows) + 1
 
@@ -122,17 +91,3 @@ class Emitter:
             RowsRefusedError: It refused something for good.
         """
         await self._outbox.drain()
-
-
-def _messages(rows: list[bytes]) -> Iterable[bytes]:
-    """Join rows to values of many lines each."""
-    lines: list[bytes] = []
-    size = 0
-    for row in rows:
-        if lines and size + len(row) > _MESSAGE_BYTES:
-            yield b"\n".join(lines)
-            lines, size = [], 0
-        lines.append(row)
-        size += len(row) + 1
-    if lines:
-        yield b"\n".join(lines)

@@ -1,5 +1,7 @@
 """The stream's settings, read from METERSTREAM_… in the environment."""
 
+from typing import Any
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -38,6 +40,23 @@ class StreamSettings(BaseSettings):
     web_host: str = "127.0.0.1"
     web_port: int = 6066
     sessions_web_port: int = 6067
+
+    def faust_options(self, web_port: int) -> dict[str, Any]:
+        """Return what both Faust apps are configured with."""
+        return {
+            "broker": [f"kafka://{server}" for server in self.kafka_bootstrap_servers.split(",")],
+            "store": "memory://",
+            "topic_disable_leader": True,
+            "topic_allow_declare": False,
+            "consumer_auto_offset_reset": "earliest",
+            "consumer_group_instance_id": self.consumer_group_instance_id,
+            "broker_session_timeout": self.session_timeout_seconds,
+            "broker_heartbeat_interval": self.session_timeout_seconds / 5,
+            "stream_wait_empty": False,
+            "web_bind": self.web_host,
+            "web_host": self.web_host,
+            "web_port": web_port,
+        }
 
     @property
     def chunk_spacing(self) -> Spacing:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import faust
-from yarl import URL
 
 from schemas import USAGE_EVENTS
 from stream.core.decoding import Decoder
@@ -98,20 +97,9 @@ def create_app(settings: StreamSettings) -> faust.App:
     """Wire the counting app; no connection is opened before it starts."""
     app = CountingApp(
         settings.consumer_group,
-        broker=[URL(f"kafka://{server}") for server in settings.kafka_bootstrap_servers.split(",")],
-        store="memory://",
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=settings.consumer_group_instance_id,
         broker_max_poll_records=settings.fetch_records,
-        broker_session_timeout=settings.session_timeout_seconds,
-        broker_heartbeat_interval=settings.session_timeout_seconds / 5,
         stream_buffer_maxsize=_QUEUED_BATCHES,
-        stream_wait_empty=False,
-        web_bind=settings.web_host,
-        web_host=settings.web_host,
-        web_port=settings.web_port,
+        **settings.faust_options(settings.web_port),
     )
     worker = Worker(settings, app)
     app.transport = BatchTransport(app.conf.broker, app, resume=worker.resume)

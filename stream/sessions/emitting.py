@@ -1,27 +1,9 @@
-"""What pairing sends: state changes of sessions, their rows, and dead letters."""
+"""What pairing sends: state changes of sessions, and their rows."""
 
-from collections.abc import Iterable, Iterator
-from typing import Final
-
-from schemas import (
-    TABLE_HEADER,
-    USAGE_EVENTS_DLQ,
-    USAGE_ROLLUPS,
-    USAGE_SESSIONS,
-    DeadLetter,
-    DeadLetterReason,
-    Session,
-    SessionState,
-)
-from stream.core.log import LogRecord
-from stream.core.rejections import RejectedError
+from schemas import USAGE_SESSIONS, Session, SessionState
 from stream.core.session_rows import SessionKey, rows_of
 from stream.core.session_state import Entry, SessionsState
-from stream.emitting import Outbox
-from stream.sessions.boundaries import Position
-
-_MESSAGE_BYTES: Final = 262_144
-_ROLLUPS: Final = [(TABLE_HEADER, b"usage_rollups")]
+from stream.outbox import Outbox, publish_rollups
 
 
 def publish_changed(outbox: Outbox, key: SessionKey, state: SessionsState) -> None:
@@ -29,8 +11,7 @@ def publish_changed(outbox: Outbox, key: SessionKey, state: SessionsState) -> No
     record_key = key.text.encode()
     for entry in state.changed():
         outbox.produce(USAGE_SESSIONS, session_of(key, entry).to_json(), record_key)
-    for lines in _messages(rows_of(state, key)):
-        outbox.produce(USAGE_ROLLUPS, lines, record_key, _ROLLUPS)
+    publish_rollups(outbox, rows_of(state, key), record_key)
 
 
 def session_of(key: SessionKey, entry: Entry) -> Session:
@@ -60,33 +41,3 @@ def _state_of(entry: Entry) -> SessionState:
     if entry.is_complete:
         return SessionState.COMPLETED
     return SessionState.WAITING if entry.start is None else SessionState.OPEN
-
-
-def publish_dead_letter(
-    outbox: Outbox, record: LogRecord, position: Position, refusal: RejectedError, meter_id: str = ""
-) -> None:
-    """Send a boundary that is refused, or that one meter refused, with the identity of its first record."""
-    letter = DeadLetter(
-        reason=DeadLetterReason(refusal.reason),
-        detail=refusal.detail,
-        meter=meter_id,
-        topic=position.source.topic,
-        topic_id=position.source.topic_id,
-        partition=position.source.partition,
-        offset=position.offset,
-    )
-    outbox.produce(USAGE_EVENTS_DLQ, record.value, record.key, [*record.headers, *letter.headers()])
-
-
-def _messages(rows: Iterable[bytes]) -> Iterator[bytes]:
-    """Join rows to values of many lines each."""
-    lines: list[bytes] = []
-    size = 0
-    for row in rows:
-        if lines and size + len(row) > _MESSAGE_BYTES:
-            yield b"\n".join(lines)
-            lines, size = [], 0
-        lines.append(row)
-        size += len(row) + 1
-    if lines:
-        yield b"\n".join(lines)

@@ -14,9 +14,9 @@ from stream.core.rejections import RejectedError
 from stream.core.session_rows import count_changed, needs_definitions
 from stream.core.session_state import SessionsState, decode_state, encode_state
 from stream.core.sessions import apply, is_repeat
-from stream.emitting import Outbox
+from stream.outbox import Outbox, publish_dead_letter
 from stream.sessions.boundaries import Boundary, Position, decode_boundary, position_of
-from stream.sessions.emitting import publish_changed, publish_dead_letter
+from stream.sessions.emitting import publish_changed
 
 
 class Table(Protocol):
@@ -53,7 +53,7 @@ class Pairing:
         try:
             boundary = decode_boundary(record, position)
         except RejectedError as refusal:
-            publish_dead_letter(self._outbox, record, position, refusal)
+            publish_dead_letter(self._outbox, record, position.source, position.offset, refusal)
         else:
             await self._apply(record, position, boundary)
         await self._outbox.drain()
@@ -72,11 +72,13 @@ class Pairing:
         """Apply a boundary, with its dead letters acknowledged: once it is remembered, none follow."""
         state, refusal = apply(state, boundary.arrival, identified=bool(boundary.key.session_id))
         if refusal is not None:
-            publish_dead_letter(self._outbox, record, position, refusal)
+            publish_dead_letter(self._outbox, record, position.source, position.offset, refusal)
         definitions = await self._latest_definitions() if needs_definitions(state) else None
         state, meter_refusals = count_changed(state, boundary.key, definitions)
         for meter_id, meter_refusal in meter_refusals:
-            publish_dead_letter(self._outbox, record, position, meter_refusal, meter_id)
+            publish_dead_letter(
+                self._outbox, record, position.source, position.offset, meter_refusal, meter_id
+            )
         await self._outbox.drain()
         return state
 

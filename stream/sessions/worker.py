@@ -107,20 +107,9 @@ def create_app(settings: StreamSettings) -> faust.App:
     """Wire the sessions app; no connection is opened before it starts."""
     app = SessionsApp(
         settings.sessions_consumer_group,
-        broker=[URL(f"kafka://{server}") for server in settings.kafka_bootstrap_servers.split(",")],
-        store="memory://",
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=settings.consumer_group_instance_id,
-        broker_session_timeout=settings.session_timeout_seconds,
-        broker_heartbeat_interval=settings.session_timeout_seconds / 5,
         producer_acks=-1,
-        stream_wait_empty=False,
-        web_bind=settings.web_host,
-        web_host=settings.web_host,
-        web_port=settings.sessions_web_port,
         canonical_url=_member_url(settings),
+        **settings.faust_options(settings.sessions_web_port),
     )
     app.transport = CommittedTransport(app.conf.broker, app)
     table = AcknowledgedTable(app, name=TABLE, key_type=bytes, value_type=bytes)

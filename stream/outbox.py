@@ -1,0 +1,67 @@
+"""What both apps send, and the records it becomes: rows of rollups, and dead letters."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Protocol
+
+from schemas import TABLE_HEADER, USAGE_EVENTS_DLQ, USAGE_ROLLUPS, DeadLetter, DeadLetterReason
+from stream.core.accounting import Refusal
+from stream.core.log import LogRecord, Source
+from stream.core.rejections import RejectedError
+
+_MESSAGE_BYTES: Final = 262_144
+_ROLLUPS: Final = [(TABLE_HEADER, b"usage_rollups")]
+
+
+class Outbox(Protocol):
+    """Where records go: handed over at once, acknowledged when drained."""
+
+    def produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None = None,
+        headers: Sequence[tuple[str, bytes | None]] = (),
+    ) -> None: ...
+    def poll(self) -> None: ...
+    async def drain(self) -> None: ...
+
+
+def publish_rollups(outbox: Outbox, rows: Iterable[bytes], key: bytes) -> None:
+    """Send rows of `usage_rollups`, many to a record."""
+    for lines in _messages(rows):
+        outbox.produce(USAGE_ROLLUPS, lines, key, _ROLLUPS)
+
+
+def _messages(rows: Iterable[bytes]) -> Iterator[bytes]:
+    """Join rows to values of many lines each."""
+    lines: list[bytes] = []
+    size = 0
+    for row in rows:
+        if lines and size + len(row) > _MESSAGE_BYTES:
+            yield b"\n".join(lines)
+            lines, size = [], 0
+        lines.append(row)
+        size += len(row) + 1
+    if lines:
+        yield b"\n".join(lines)
+
+
+def publish_dead_letter(
+    outbox: Outbox,
+    record: LogRecord,
+    source: Source,
+    offset: int,
+    refusal: RejectedError | Refusal,
+    meter_id: str = "",
+) -> None:
+    """Send a record that is refused, untouched; source and offset are where it first stood."""
+    letter = DeadLetter(
+        reason=DeadLetterReason(refusal.reason),
+        detail=refusal.detail,
+        meter=meter_id,
+        topic=source.topic,
+        topic_id=source.topic_id,
+        partition=source.partition,
+        offset=offset,
+    )
+    outbox.produce(USAGE_EVENTS_DLQ, record.value, record.key, [*record.headers, *letter.headers()])
