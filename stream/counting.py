@@ -101,7 +101,16 @@ class Counting:
         owned = self._owned.get(partition)
         if owned is None or owned.seek != batch.seek:
             return
-        records = batch.records
+        try:
+            await self._count(owned, batch.records)
+        except Exception:
+            # What follows must not be counted either, before the partition is read anew from its pin.
+            if self._owned.get(partition) is owned:
+                del self._owned[partition]
+            raise
+        self._emitter.flush_if_due(self.open_chunks())
+
+    async def _count(self, owned: OwnedPartition, records: Sequence[LogRecord]) -> None:
         index = self._skip_read(owned, records)
         while index < len(records):
             if owned.chunk is None:
@@ -113,7 +122,6 @@ class Counting:
             if index < len(records):
                 await self._close(owned, owned.chunk)
                 owned.chunk = await self._pinned_chunk(owned, records[index])
-        self._emitter.flush_if_due(self.open_chunks())
 
     def open_chunks(self) -> list[Chunk]:
         """Return the open chunks of all partitions owned."""

@@ -3,9 +3,11 @@
 StreamError
 ├── ChangelogError         the sessions' changelog does not fit session-boundaries
 ├── DefinitionsError       meter-definitions cannot be read
+├── InvalidPinError        a commit of the consumer group is no pin
 ├── PartitionLostError     another worker owns the partition now: its pin passes, ours was refused
 ├── RowsRefusedError       the broker refused rows or dead letters for good
-└── TopicMissingError      a topic is not there
+├── TopicMissingError      a topic is not there
+└── UnknownSemanticsError  a chunk was begun by rules this release does not have
 """
 
 
@@ -31,3 +33,11 @@ class RowsRefusedError(StreamError):
 
 class TopicMissingError(StreamError):
     """A topic the stream reads or writes is not there."""
+
+
+class InvalidPinError(StreamError):
+    """A commit of the consumer group is not a pin."""
+
+
+class UnknownSemanticsError(StreamError):
+    """A chunk was begun by rules this release does not have."""

@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
-from schemas import TABLE_HEADER, USAGE_EVENTS_DLQ, USAGE_ROLLUPS, DeadLetter, DeadLetterReason
+from schemas import (
+    MAX_EVENT_BYTES,
+    TABLE_HEADER,
+    USAGE_EVENTS_DLQ,
+    USAGE_ROLLUPS,
+    DeadLetter,
+    DeadLetterReason,
+)
 from stream.core.accounting import Refusal
 from stream.core.log import LogRecord, Source
 from stream.core.rejections import RejectedError
@@ -54,14 +61,19 @@ def publish_dead_letter(
     refusal: RejectedError | Refusal,
     meter_id: str = "",
 ) -> None:
-    """Send a record that is refused, untouched; source and offset are where it first stood."""
+    """Send a record that is refused, its value untouched; source and offset are where it first stood."""
+    value, detail = record.value, refusal.detail
+    if value is not None and len(value) + len(record.key or b"") > MAX_EVENT_BYTES:
+        # The broker measures compressed batches, so a record may be larger than any record of its own may be.
+        detail += f"; its value of {len(value)} bytes is left out, too long for a dead letter"
+        value = None
     letter = DeadLetter(
         reason=DeadLetterReason(refusal.reason),
-        detail=refusal.detail,
+        detail=detail,
         meter=meter_id,
         topic=source.topic,
         topic_id=source.topic_id,
         partition=source.partition,
         offset=offset,
     )
-    outbox.produce(USAGE_EVENTS_DLQ, record.value, record.key, [*record.headers, *letter.headers()])
+    outbox.produce(USAGE_EVENTS_DLQ, value, record.key, [*record.headers, *letter.headers()])

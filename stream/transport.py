@@ -6,13 +6,20 @@ commits write no metadata and take a refused commit for done, so none of them ma
 here.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import aiokafka
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -30,6 +37,8 @@ Resume = Callable[[Mapping[int, Pin | None], int], Awaitable[None]]
 
 _FETCH_WAIT_MS: Final = 100
 _PARTITION_FETCH_BYTES: Final = 4 * 1024 * 1024
+_RETRY_SECONDS: Final = 0.1
+_LOST: Final = (IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
@@ -63,10 +72,39 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         found = await self.call_thread(coordinator.fetch_committed_offsets, partitions)
         return dict(found)
 
-    async def commit_with_metadata(self, partition: TopicPartition, offset: int, metadata: str) -> None:
-        """Commit one offset and wait for the broker's word."""
-        commit = {partition: OffsetAndMetadata(offset, metadata)}
-        await self.call_thread(self._ensure_consumer().commit, commit)
+    @property
+    def generation(self) -> int:
+        """The group's generation this member is in; -1 where it is in none."""
+        return int(self._ensure_consumer()._coordinator.generation)  # noqa: SLF001 - as above
+
+    async def commit_in(self, generation: int, partition: TopicPartition, commit: OffsetAndMetadata) -> None:
+        """Commit one offset as a member of that generation, and wait for the broker's word."""
+        await self.call_thread(self._commit_in, generation, partition, commit)
+
+    async def _commit_in(self, generation: int, partition: TopicPartition, commit: OffsetAndMetadata) -> None:
+        # aiokafka's own commit goes on trying under whatever generation it is in by then, and under none.
+        consumer = self._ensure_consumer()
+        coordinator = consumer._coordinator  # noqa: SLF001 - as above
+        while True:
+            await coordinator.ensure_coordinator_known()
+            async with coordinator._commit_lock:  # noqa: SLF001 - as above
+                subscription = consumer._subscription.subscription  # noqa: SLF001 - as above
+                assignment = None if subscription is None else subscription.assignment
+                if generation < 0 or coordinator.generation != generation:
+                    raise CommitFailedError(f"the group has left generation {generation}")
+                if assignment is None or partition not in assignment.tps:
+                    raise CommitFailedError(f"{partition} is assigned no more")
+                try:
+                    # Nothing runs between the check and the making of the request with that generation.
+                    await coordinator._do_commit_offsets(assignment, {partition: commit})  # noqa: SLF001 - as above
+                except _LOST as lost:
+                    raise CommitFailedError(str(lost)) from lost
+                except KafkaError as error:
+                    if not error.retriable:
+                        raise
+                else:
+                    return
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def seek_to(self, partition: TopicPartition, offset: int | None) -> None:
         """Move the read position, to the log's start where the offset is None."""
@@ -87,12 +125,14 @@ class BatchConsumer(driver.Consumer):
     """Delivers one message per fetched batch, and commits nothing but pins.
 
     Attributes:
-        seeks: How often the read positions were set; a batch carries the number it was read under.
+        seeks: How often the read positions were set or partitions taken away; a batch carries the number
+            it was read under.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.seeks = 0
+        self._generation = -1
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -136,6 +176,7 @@ class BatchConsumer(driver.Consumer):
         """Go back to where the pins say, and have counting begin anew there."""
         self.seeks += 1
         seeks = self.seeks
+        self._generation = self._thread.generation
         partitions = [
             TopicPartition(tp.topic, tp.partition) for tp in self.assignment() if tp.topic == USAGE_EVENTS
         ]
@@ -147,8 +188,7 @@ class BatchConsumer(driver.Consumer):
             position = None if pin is None else pin.previous_generation
             await self._thread.seek_to(partition, position)
             positions[TP(*partition)] = -1 if position is None else position
-        if seeks == self.seeks:
-            await self.app.transport.resume(pins, seeks)
+        await self.app.transport.resume(pins, seeks)
         return positions
 
     async def commit_pin(self, partition: int, pin: Pin) -> None:
@@ -158,10 +198,12 @@ class BatchConsumer(driver.Consumer):
             PartitionLostError: The group refused it, for another worker owns the partition now.
         """
         try:
-            await self._thread.commit_with_metadata(
-                TopicPartition(USAGE_EVENTS, partition), pin.chunk_start, encode_pin(pin)
+            await self._thread.commit_in(
+                self._generation,
+                TopicPartition(USAGE_EVENTS, partition),
+                OffsetAndMetadata(pin.chunk_start, encode_pin(pin)),
             )
-        except (CommitFailedError, IllegalStateError) as refused:
+        except CommitFailedError as refused:
             raise PartitionLostError(
                 f"the pin of {USAGE_EVENTS}/{partition} was refused: {refused}"
             ) from refused

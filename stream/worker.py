@@ -75,6 +75,8 @@ class Worker:
         topic_id = await asyncio.to_thread(
             read_topic_id, self._settings.kafka_bootstrap_servers, USAGE_EVENTS
         )
+        if seek != self._app.consumer.seeks:
+            return  # a later seek, or a rebalance, has overtaken this one
         self.counting.resume(
             [
                 OwnedPartition(Source(USAGE_EVENTS, topic_id, partition), pin, seek)
@@ -87,7 +89,7 @@ class Worker:
         try:
             await self.counting.count(message.partition, message.value)
         except PartitionLostError as lost:
-            logger.warning("%s: what was counted since its pin is counted again by its owner", lost)
+            logger.warning("%s; its owner counts on from its last pin", lost)
         except Exception as error:  # an exception that left the agent would acknowledge the batch
             await self._app.crash(error)
             raise
@@ -116,6 +118,7 @@ def create_app(settings: StreamSettings) -> faust.App:
 
     @app.on_partitions_revoked.connect
     async def let_go(*_: Any, **__: Any) -> None:
+        app.consumer.seeks += 1
         worker.counting.let_go()
 
     return app

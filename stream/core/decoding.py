@@ -12,10 +12,20 @@ import msgspec
 
 from stream.core import wire
 from stream.core.rejections import Reason, RejectedError
+from stream.core.sessions import MAX_METADATA_BYTES
 from stream.core.timestamps import EARLIEST, MAX_INTERVAL_MS, parse_timestamp
 from stream.core.wire import DEFAULT_ENVIRONMENT, Boundary, Event
 
 MAX_ID_BYTES: Final = 512
+_BOUNDARY_IDS: Final = (
+    "tenant_id",
+    "environment_id",
+    "customer_id",
+    "meter_id",
+    "device_id",
+    "session_id",
+    "event_id",
+)
 _WHITE_SPACE: Final = b" \t\r\n"
 
 _decode_plain: Final = msgspec.json.Decoder(Event).decode
@@ -108,15 +118,20 @@ def _check_interval(interval: wire.Interval, latest: int) -> None:
 
 
 def _check_boundary(boundary: Boundary, latest: int) -> None:
-    if not (boundary.tenant_id and boundary.customer_id and boundary.meter_id):
-        raise RejectedError(Reason.INVALID_FIELD, "tenant_id, customer_id or meter_id is empty")
+    """Refuse what `session-boundaries` could not take, where it is forwarded to."""
+    for name in ("tenant_id", "environment_id", "customer_id", "meter_id"):
+        if not getattr(boundary, name).strip():
+            raise RejectedError(Reason.INVALID_FIELD, f"{name} is blank")
+    if boundary.event_id is not None and not boundary.event_id.strip():
+        raise RejectedError(Reason.INVALID_FIELD, "event_id is blank: leave it out where there is none")
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in boundary.metadata.items())
+    if size > MAX_METADATA_BYTES:
+        raise RejectedError(Reason.TOO_LONG, f"metadata is longer than {MAX_METADATA_BYTES} bytes")
     if boundary.start_time is not None:
         boundary.start_time = _bounded_time(boundary.start_time, latest)
     if boundary.end_time is not None:
         boundary.end_time = _bounded_time(boundary.end_time, latest)
-    _check_lengths(
-        boundary, "tenant_id", "environment_id", "customer_id", "meter_id", "device_id", "session_id"
-    )
+    _check_lengths(boundary, *_BOUNDARY_IDS)
 
 
 def _check_lengths(decoded: Event | Boundary, *names: str) -> None:

@@ -1,7 +1,7 @@
 """Exact numbers: ints and Decimals taken from their text, never through a binary float."""
 
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from stream.core.rejections import Reason, RejectedError
@@ -46,9 +46,12 @@ def exact_number(value: object) -> int | Decimal:
 
 
 def _parse(text: str) -> int | Decimal:
-    if len(text) > 512 or _NUMBER.fullmatch(text) is None:
+    if len(text) > _LONGEST_TEXT or _NUMBER.fullmatch(text) is None:
         raise RejectedError(Reason.NOT_A_NUMBER, f"{text[:64]!r} is not a number")
-    return Decimal(text)
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent no Decimal has
+        raise RejectedError(Reason.NUMBER_OUT_OF_BOUNDS, f"{text[:64]!r} is out of all bounds") from None
 
 
 def _bounded(number: int | Decimal) -> int | Decimal:
@@ -117,3 +120,14 @@ def property_text(value: object) -> str:
     if isinstance(value, Decimal) and abs(value.adjusted()) > _LONGEST_TEXT:
         return str(value)  # 1e400000 has no use written out
     return plain_text(value)  # type: ignore[arg-type] # what is left is an int or a Decimal
+
+
+def json_number(text: str) -> Decimal:
+    """Return the number of a JSON text with a fraction or an exponent, exactly.
+
+    An exponent no Decimal has gives a number as far out of all bounds, to be refused where it is used.
+    """
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal("1E-999999") if "e-" in text.lower() else Decimal("1E+999999")

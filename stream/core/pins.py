@@ -5,17 +5,10 @@ from typing import Final
 import msgspec
 
 from stream.core.runs import Spacing
+from stream.errors import InvalidPinError, UnknownSemanticsError
 
 SEMANTICS: Final = 1
-"""The number of the rules by which this code counts; a release carries the number before its own as well."""
-
-
-class InvalidPinError(Exception):
-    """A commit of the consumer group is not a pin."""
-
-
-class UnknownSemanticsError(Exception):
-    """A chunk was begun by rules this release does not have."""
+"""The number of the rules by which this code counts; a release will carry the one before as well."""
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,17 +63,17 @@ def decode_pin(chunk_start: int, metadata: str) -> Pin:
     """
     try:
         fields = msgspec.json.decode(metadata)
-    except msgspec.DecodeError:
-        fields = None
-    if not isinstance(fields, dict) or "semantics" not in fields:
+        semantics = fields["semantics"]
+        pin = None if semantics != SEMANTICS else msgspec.convert({**fields, "chunk_start": chunk_start}, Pin)
+    except (msgspec.MsgspecError, KeyError, TypeError):
         raise InvalidPinError(
             f"the commit at offset {chunk_start} carries no pin but {metadata[:200]!r}: it was not made by "
             "Meterstream, so where its chunk began is unknown; delete the consumer group's offsets or choose "
             "another group, and it begins at the log's start"
-        )
-    if fields["semantics"] != SEMANTICS:
+        ) from None
+    if pin is None:
         raise UnknownSemanticsError(
-            f"the chunk at offset {chunk_start} was begun by counting rules number {fields['semantics']} and "
+            f"the chunk at offset {chunk_start} was begun by counting rules number {semantics} and "
             f"this release has number {SEMANTICS}: finish it with a Meterstream release that has the former"
         )
-    return msgspec.convert({**fields, "chunk_start": chunk_start}, Pin)
+    return pin

@@ -20,6 +20,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _known: dict[str, int] = {}
 _KNOWN_LIMIT: Final = 100_000
+_LONGEST: Final = 64
 
 
 def parse_timestamp(value: int | str) -> int:
@@ -41,7 +42,7 @@ def parse_timestamp(value: int | str) -> int:
 
 
 def _parse(text: str) -> int:
-    match = _RFC3339.fullmatch(text[:64])
+    match = _RFC3339.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
         raise RejectedError(
             Reason.INVALID_FIELD,

@@ -1,17 +1,22 @@
 """The wire forms of usage, and the exact rules by which a record that is not plain is read."""
 
 import json
+import re
+from collections import Counter
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
-from stream.core.numbers import property_text
+from stream.core.numbers import json_number, property_text
 from stream.core.rejections import Reason, RejectedError
 
 DEFAULT_ENVIRONMENT: Final = "default"
 
-_decode_any: Final = msgspec.json.Decoder(float_hook=Decimal).decode
+_decode_any: Final = msgspec.json.Decoder(float_hook=json_number).decode
+MAX_DEPTH: Final = 64
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET: Final = re.compile(rb"[\[\]{}]")
 _PROPERTY_TYPES: Final = (str, int, Decimal)  # bool is an int
 
 
@@ -83,18 +88,30 @@ def refuse_repeated_keys(value: bytes) -> None:
     Raises:
         RejectedError: UNDECODABLE: decoders disagree about which of the values counts.
     """
-    top = json.loads(value, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
+    _refuse_deep_nesting(value)
+    try:
+        top = json.loads(value, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
+    except ValueError as error:
+        raise RejectedError(Reason.UNDECODABLE, f"not JSON: {error}") from None
     for name, pairs in (
         ("the event", top),
         *((key, inner) for key, inner in top if key in ("properties", "metadata")),
     ):
         if isinstance(pairs, _Pairs):
-            keys = [key for key, _ in pairs]
-            repeated = (
-                sorted({key for key in keys if keys.count(key) > 1}) if len(keys) > len(set(keys)) else []
-            )
+            repeated = sorted(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
             if repeated:
                 raise RejectedError(Reason.UNDECODABLE, f"repeated in {name}: {', '.join(repeated)[:256]}")
+
+
+def _refuse_deep_nesting(value: bytes) -> None:
+    """Refuse what one decoder reads and another gives up on, depending on the stack it is called on."""
+    if value.count(b"[") + value.count(b"{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub(b"", value)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise RejectedError(Reason.UNDECODABLE, f"nested deeper than {MAX_DEPTH} levels")
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -102,6 +119,7 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 def _object(value: bytes) -> dict[str, Any]:
+    _refuse_deep_nesting(value)
     try:
         fields = _decode_any(value)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:

@@ -22,6 +22,7 @@ from stream.core.switches import Statement
 from stream.core.timestamps import EARLIEST, latest_accepted
 
 _FORWARDED: Final = USAGE_EVENTS
+_LONGEST_POSITION: Final = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,15 @@ class Boundary:
 def position_of(record: LogRecord, source: Source) -> Position:
     """Return where a boundary stood first: in `usage-events`, if it was forwarded from there."""
     headers = dict(record.headers)
-    texts = [headers.get(name, b"").decode(errors="replace") for name in SOURCE_HEADERS]
+    texts = [(headers.get(name) or b"").decode(errors="replace") for name in SOURCE_HEADERS]
     topic_id, partition, offset = texts
-    if topic_id and partition.isdecimal() and offset.isdecimal():
+    if topic_id and _is_position(partition) and _is_position(offset):
         return Position(Source(_FORWARDED, topic_id, int(partition)), int(offset))
     return Position(Source(SESSION_BOUNDARIES, source.topic_id, source.partition), record.offset)
+
+
+def _is_position(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_POSITION
 
 
 def decode_boundary(record: LogRecord, position: Position) -> Boundary:

@@ -127,6 +127,28 @@ def test_a_partition_lost_while_its_pin_was_under_way_is_not_counted_further(
     assert journal.published == []
 
 
+def test_after_a_refused_pin_nothing_is_counted_before_the_partition_is_read_anew(
+    counting: Counting, journal: Journal, record: MakeRecord, event_bytes: Bytes
+) -> None:
+    def refuse() -> None:
+        raise PartitionLostError("another worker owns it")
+
+    counting.resume([owned()])
+    asyncio.run(counting.count(0, batch(record, event_bytes, range(8))))
+    journal.on_commit = refuse
+    with pytest.raises(PartitionLostError):
+        asyncio.run(counting.count(0, batch(record, event_bytes, range(8, 15))))
+    journal.on_commit = lambda: None
+    journal.steps.clear()
+
+    asyncio.run(counting.count(0, batch(record, event_bytes, range(15, 20))))
+    assert journal.steps == []
+
+    counting.resume([owned(seek=2)])
+    asyncio.run(counting.count(0, batch(record, event_bytes, range(20), seek=2)))
+    assert "pin 10" in journal.steps
+
+
 def test_records_read_twice_are_counted_once(
     counting: Counting, record: MakeRecord, event_bytes: Bytes
 ) -> None:

@@ -24,6 +24,7 @@ from stream.core.pins import Pin, decode_pin, encode_pin
 from stream.core.runs import Spacing
 from stream.counting import Batch, Counting, OwnedPartition
 from stream.emitting import Emitter
+from stream.errors import PartitionLostError
 
 NOW = 1_767_225_600_000
 DEDUPE = Spacing(records=40, seconds=90)
@@ -151,6 +152,8 @@ class Broker:
         self.in_flight = []
 
     async def commit_pin(self, _partition: int, pin: Pin) -> None:
+        if self.rng.random() < 0.05:
+            raise PartitionLostError("refused, though more batches come before the rebalance")
         self.commit = (pin.chunk_start, encode_pin(pin))
         if self.rng.random() < 0.1:
             raise WorkerDiedError  # the broker has it, the worker never knew
@@ -193,17 +196,20 @@ async def run_worker(log: list[Record], broker: Broker, *, obey_pins: bool) -> b
         commit_pin=broker.commit_pin,
     )
     counting.resume([OwnedPartition(Source("usage-events", "topic-id", 0), pin, seek=1)])
-    position = 0 if pin is None else pin.previous_generation
+    position, lost = 0 if pin is None else pin.previous_generation, False
     try:
         while position < len(log):
             end = position + rng.randrange(1, 50)
-            await counting.count(0, Batch(log[position:end], seek=1))
+            try:
+                await counting.count(0, Batch(log[position:end], seek=1))
+            except PartitionLostError:
+                lost = True
             position = end
         await broker.drain()
     except WorkerDiedError:
         broker.worker_died()
         return False
-    return True
+    return not lost
 
 
 def history(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from stream.core.pins import SEMANTICS, InvalidPinError, Pin, UnknownSemanticsError, decode_pin, encode_pin
+from stream.core.pins import SEMANTICS, Pin, decode_pin, encode_pin
+from stream.errors import InvalidPinError, UnknownSemanticsError
 
 PIN = Pin(
     chunk_start=42,
