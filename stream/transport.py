@@ -41,8 +41,18 @@ _RETRY_SECONDS: Final = 0.1
 _LOST: Final = (IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 
 
+class Fetched(dict[Any, Any]):
+    """Records by partition, and the number of the seek they were read after."""
+
+    def __init__(self, records: Mapping[Any, Any], seek: int) -> None:
+        super().__init__(records)
+        self.seek = seek
+
+
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread with a consumer that reads committed records only."""
+
+    _seek = 0
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
@@ -106,16 +116,24 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                     return
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def seek_to(self, partition: TopicPartition, offset: int | None) -> None:
-        """Move the read position, to the log's start where the offset is None."""
-        await self.call_thread(self._seek_to, partition, offset)
+    async def seek_all(self, positions: Mapping[TopicPartition, int | None], seek: int) -> None:
+        """Move the read positions, None to the log's start; what is read from then on is of `seek`."""
+        await self.call_thread(self._seek_all, positions, seek)
 
-    async def _seek_to(self, partition: TopicPartition, offset: int | None) -> None:
+    async def _seek_all(self, positions: Mapping[TopicPartition, int | None], seek: int) -> None:
         consumer = self._ensure_consumer()
-        if offset is None:
-            await consumer.seek_to_beginning(partition)
-        else:
-            consumer.seek(partition, offset)
+        starts = [partition for partition, offset in positions.items() if offset is None]
+        if starts:
+            await consumer.seek_to_beginning(*starts)
+        for partition, offset in positions.items():
+            if offset is not None:
+                consumer.seek(partition, offset)
+        self._seek = seek
+
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> "Fetched":
+        records = await super()._fetch_records(*args, **kwargs)
+        # Nothing runs between the taking of the records and this, so they are of the last seek.
+        return Fetched(records, self._seek)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Leave out Faust's watch over stock commits: there are none."""
@@ -139,22 +157,21 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's
         """Yield a message for every partition's fetched records."""
-        seeks = self.seeks
         records, active = await self._wait_next_records(timeout)
-        if records is None or self.should_stop:
+        if not records or self.should_stop:
             return
         if not self.flow_active:
             await self.perform_seek()
             return
         for partition, batch in records.items():
             tp = TP(partition.topic, partition.partition)
-            if not self.flow_active or self.seeks != seeks:
-                return  # what is left over is read again from the pins
+            if not self.flow_active or self.seeks != records.seek:
+                return  # a later seek is done or to come: what is left over is read again from the pins
             if active is not None and tp not in active and tp not in self._buffered_partitions:
                 continue
-            yield tp, self._message(tp, batch, seeks)
+            yield tp, self._message(tp, batch, records.seek)
 
-    def _message(self, tp: TP, batch: list[Any], seeks: int) -> ConsumerMessage:
+    def _message(self, tp: TP, batch: list[Any], seek: int) -> ConsumerMessage:
         last = batch[-1]
         return ConsumerMessage(
             tp.topic,
@@ -164,7 +181,7 @@ class BatchConsumer(driver.Consumer):
             last.timestamp_type,
             [],
             None,
-            Batch(batch, seeks),
+            Batch(batch, seek),
             None,
             0,
             0,
@@ -182,14 +199,13 @@ class BatchConsumer(driver.Consumer):
         ]
         committed = await self._thread.committed(partitions)
         pins = {partition.partition: _pin(committed.get(partition)) for partition in partitions}
-        positions = {}
-        for partition in partitions:
-            pin = pins[partition.partition]
-            position = None if pin is None else pin.previous_generation
-            await self._thread.seek_to(partition, position)
-            positions[TP(*partition)] = -1 if position is None else position
+        starts = {
+            partition: None if pin is None else pin.previous_generation
+            for partition, pin in zip(partitions, pins.values(), strict=True)
+        }
+        await self._thread.seek_all(starts, seeks)
         await self.app.transport.resume(pins, seeks)
-        return positions
+        return {TP(*partition): -1 if start is None else start for partition, start in starts.items()}
 
     async def commit_pin(self, partition: int, pin: Pin) -> None:
         """Commit a chunk's start with what its rows depend on.
