@@ -26,7 +26,7 @@ demo: $(INSTALLED) ## Bring the whole stack up, publish real usage, print what C
 up: $(INSTALLED) ## Run Kafka, ClickHouse, worker and sink in the foreground
 	@$(BIN)/meterstream up
 
-test: $(INSTALLED) ## Run all tests but the container ones, each file on one of two workers
+test: $(INSTALLED) ## Run all tests, each file on one of two workers
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 unit: $(INSTALLED) ## Run the tests that need no server
@@ -59,5 +59,5 @@ pins: $(INSTALLED) ## Resolve requirements.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate \
 		--no-header --extra all --group dev pyproject.toml --output-file requirements.txt
 
-clean: ## Remove the environment, the demo's state and the caches
+clean: ## Remove the environment, the caches and .meterstream with all its data
 	rm -rf $(VENV) .meterstream .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
