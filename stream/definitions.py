@@ -1,6 +1,7 @@
 """The `meter-definitions` topic as the stream reads it: every version, in order, up to any offset."""
 
 import logging
+import time
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -13,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 _PARTITION: Final = 0
 _RPC_SECONDS: Final = 30.0
+_READ_SECONDS: Final = 60.0
 _FINAL: Final = (
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -76,7 +78,13 @@ class DefinitionLog:
         if self._position >= end:
             return
         self._consumer.assign([TopicPartition(METER_DEFINITIONS, _PARTITION, self._position)])
+        deadline = time.monotonic() + _READ_SECONDS
         while self._position < end:
+            if time.monotonic() > deadline:
+                raise DefinitionsError(
+                    f"{METER_DEFINITIONS} could be read to offset {self._position} only, not to {end}, "
+                    "which a chunk counts by: is the broker up, or was the topic made anew?"
+                )
             for message in self._consumer.consume(num_messages=1_000, timeout=1.0):
                 self._take(message)
         # While a fetch waits for more, `end` would wait behind it: half a second each time.
