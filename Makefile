@@ -56,7 +56,7 @@ schemas: $(INSTALLED) ## Export the JSON Schemas to schemas/json
 
 pins: $(INSTALLED) ## Resolve requirements.txt anew from pyproject.toml
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate \
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate \
 		--no-header --extra all --group dev pyproject.toml --output-file requirements.txt
 
 clean: ## Remove the environment, the caches and .meterstream with all its data
