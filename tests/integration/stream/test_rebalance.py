@@ -87,9 +87,9 @@ def rows(bootstrap_servers: str, tenant: str) -> dict[tuple[Any, ...], tuple[int
             for message in consumer.consume(1_000, 1.0):
                 position = (message.offset() or 0) + 1
                 for line in (message.value() or b"").splitlines():
+                    if tenant.encode() not in line:
+                        continue  # of other tests, which need not be rows at all
                     row = json.loads(line)
-                    if row.get("tenant_id") != tenant:
-                        continue
                     key = (
                         row["customer_id"],
                         row["window_start"],
