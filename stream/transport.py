@@ -1,9 +1,8 @@
 """Faust's Kafka transport with one message per fetched batch, and commits that are pins.
 
 Faust makes a message, an event and a future of every record; of a batch instead, they cost next to nothing.
-Its own
-commits write no metadata and take a refused commit for done, so none of them may touch the topics counted
-here.
+Its own commits write no metadata and take a refused commit for done, so none of them may touch the topics
+counted here.
 """
 
 import asyncio

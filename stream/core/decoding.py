@@ -1,9 +1,8 @@
 """A record's bytes become an event, a session boundary, or a rejection with its reason.
 
 Two wire forms are understood: Meterstream's own UsageEvent, and the record that meter-lib posts through a
-Kafka
-REST proxy. The plain case is decoded and checked by one compiled decoder; whatever that refuses is decoded
-again, slowly and exactly, by the rules written out in `stream.core.wire`, which alone decide.
+Kafka REST proxy. The plain case is decoded and checked by one compiled decoder; whatever that refuses is
+decoded again, slowly and exactly, by the rules written out in `stream.core.wire`.
 """
 
 from typing import Final

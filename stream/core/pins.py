@@ -18,8 +18,7 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
         chunk_start: The offset of its first record; the committed offset itself, so not in the metadata.
         topic_id: Kafka's id of the topic, a new one when it is made anew.
         bucket: (offset // records, append time // seconds) of its first record.
-        definitions_end: End offset of `meter-definitions` when it began; what stood there later it does not
-        know.
+        definitions_end: End offset of `meter-definitions` when it began; of later ones it does not know.
         previous_generation: Offset at which the dedupe generation before the one of its first record began.
         current_generation: Offset at which the dedupe generation of its first record began.
     """

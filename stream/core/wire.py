@@ -13,8 +13,9 @@ from stream.core.rejections import Reason, RejectedError
 
 DEFAULT_ENVIRONMENT: Final = "default"
 
-_decode_any: Final = msgspec.json.Decoder(float_hook=json_number).decode
 MAX_DEPTH: Final = 64
+
+_decode_any: Final = msgspec.json.Decoder(float_hook=json_number).decode
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET: Final = re.compile(rb"[\[\]{}]")
 _PROPERTY_TYPES: Final = (str, int, Decimal)  # bool is an int
