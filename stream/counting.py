@@ -4,35 +4,29 @@ The order of these steps is the whole of exactness. A pin is committed before th
 sent; the next pin only after the broker has acknowledged every row of this one.
 """
 
-import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from stream.core.accounting import Emissions
-from stream.core.chunks import Chunk, recall
+from stream.core.beginnings import begins_chunk
+from stream.core.chunks import Chunk, is_control
 from stream.core.decoding import Decoder
-from stream.core.deduplication import Generations
 from stream.core.definitions import DefinitionSet
-from stream.core.log import LogRecord, Source
+from stream.core.log import LogRecord
 from stream.core.pins import Pin
 from stream.core.runs import Spacing
 from stream.emitting import Emitter
 from stream.errors import PartitionLostError
+from stream.owned import Batch, OwnedPartition
+from stream.patience import patiently
 
 logger = logging.getLogger(__name__)
 
 
-class Batch(NamedTuple):
-    """Consecutive records of one partition, and the number of the seek since which they were read."""
-
-    records: Sequence[LogRecord]
-    seek: int
-
-
 class Definitions(Protocol):
-    """What counting asks of the `meter-definitions` topic; both block."""
+    """What counting asks of the `meter-definitions` topic; both block for seconds, or say that it is away."""
 
     def end(self) -> int: ...
     def known_at(self, end: int) -> DefinitionSet: ...
@@ -42,24 +36,6 @@ class Pins(Protocol):
     """Commits a chunk's start with its pin, or raises PartitionLostError: another worker owns it now."""
 
     async def __call__(self, partition: int, pin: Pin) -> None: ...
-
-
-@dataclass(slots=True)
-class OwnedPartition:
-    """A partition as counted since the last seek.
-
-    Attributes:
-        pin: Of the open chunk; None before the partition's first chunk.
-        seek: Batches read after another seek do not belong here.
-        generations: None until the first record of a partition without a pin.
-        chunk: None until its first record is at hand.
-    """
-
-    source: Source
-    pin: Pin | None
-    seek: int
-    generations: Generations | None = None
-    chunk: Chunk | None = None
 
 
 class Counting:
@@ -74,6 +50,7 @@ class Counting:
         definitions: Definitions,
         emitter: Emitter,
         commit_pin: Pins,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._chunk_spacing = chunk_spacing
         self._dedupe_spacing = dedupe_spacing
@@ -81,6 +58,7 @@ class Counting:
         self._definitions = definitions
         self._emitter = emitter
         self._commit_pin = commit_pin
+        self._clock = clock
         self._owned: dict[int, OwnedPartition] = {}
 
     def resume(self, partitions: Sequence[OwnedPartition]) -> None:
@@ -90,6 +68,19 @@ class Counting:
     def let_go(self) -> None:
         """Own nothing: open chunks stay as last flushed, and whoever resumes counts them again."""
         self._owned = {}
+
+    async def hand_over(self) -> None:
+        """Let go, with all that was counted sent and acknowledged: what is visible does not fall back.
+
+        Nothing depends on it: whoever resumes counts the open chunks again, and to the same rows.
+
+        Raises:
+            RowsRefusedError: The broker refused something for good.
+        """
+        chunks = self.open_chunks()
+        self.let_go()
+        self._emitter.flush(chunks)
+        await self._emitter.acknowledged()
 
     async def count(self, partition: int, batch: Batch) -> None:
         """Count a batch, unless the partition was let go or read anew since it was fetched.
@@ -111,7 +102,8 @@ class Counting:
         self._emitter.flush_if_due(self.open_chunks())
 
     async def _count(self, owned: OwnedPartition, records: Sequence[LogRecord]) -> None:
-        index = self._skip_read(owned, records)
+        owned.read_at = self._clock()
+        index = owned.skip_read(records, self._decoder)
         while index < len(records):
             if owned.chunk is None:
                 owned.chunk = await self._first_chunk(owned, records[index])
@@ -131,32 +123,28 @@ class Counting:
         """Send the rows that changed, when it is time; to be called while no records come."""
         self._emitter.flush_if_due(self.open_chunks())
 
-    def _skip_read(self, owned: OwnedPartition, records: Sequence[LogRecord]) -> int:
-        """Recall the ids before the pinned chunk; return the index of the first record not counted yet."""
-        if owned.chunk is not None:
-            counted_to = owned.chunk.read_end
-        elif owned.pin is not None:
-            counted_to = owned.pin.chunk_start
-        else:
-            return 0
-        new = next((i for i, record in enumerate(records) if record.offset >= counted_to), len(records))
-        if owned.chunk is None and owned.pin is not None:
-            recall(records[:new], self._decoder, self._recalled(owned, owned.pin))
-        return new
-
-    def _recalled(self, owned: OwnedPartition, pin: Pin) -> Generations:
-        if owned.generations is None:
-            owned.generations = Generations(pin.previous_generation, pin.current_generation)
-        return owned.generations
+    def tick_if_silent(self) -> None:
+        """Have open chunks end whose partitions fell silent: a tick begins the next one."""
+        now = self._clock()
+        for owned in self._owned.values():
+            if owned.chunk is not None and owned.needs_tick(now):
+                self._emitter.tick(owned.source)
+                owned.ticked = owned.chunk.read_end
 
     async def _first_chunk(self, owned: OwnedPartition, record: LogRecord) -> Chunk:
-        if owned.pin is None:
-            owned.generations = Generations(record.offset, record.offset)
-            return await self._pinned_chunk(owned, record)
         pin = owned.pin
-        generations = self._recalled(owned, pin)
+        if owned.remainder is not None:
+            logger.error("%s: %s; counting begins at %d", owned.source, owned.remainder, record.offset)
+            owned.remainder = None
+        if pin is None:
+            owned.begun(record)
+            return await self._pinned_chunk(owned, record)
+        generations = owned.recalled(pin)
+        if record.offset != pin.chunk_start and begins_chunk(record, pin):
+            # Of the pinned chunk nothing is left, and nothing of it was usage.
+            return await self._pinned_chunk(owned, record)
         generations.enter_chunk(record, pin.dedupe_spacing)
-        definitions = await asyncio.to_thread(self._definitions.known_at, pin.definitions_end)
+        definitions = await patiently(self._definitions.known_at, pin.definitions_end)
         logger.info("%s resumes the chunk at offset %d", owned.source, pin.chunk_start)
         return Chunk(owned.source, pin, definitions, generations)
 
@@ -165,8 +153,8 @@ class Counting:
         generations = owned.generations
         assert generations is not None  # noqa: S101 - every path here has made them
         generations.enter_chunk(record, self._dedupe_spacing)
-        end = await asyncio.to_thread(self._definitions.end)
-        definitions = await asyncio.to_thread(self._definitions.known_at, end)
+        end = await patiently(self._definitions.end)
+        definitions = await patiently(self._definitions.known_at, end)
         pin = Pin(
             chunk_start=record.offset,
             topic_id=owned.source.topic_id,
@@ -178,6 +166,7 @@ class Counting:
             definitions_end=end,
             previous_generation=generations.previous_start,
             current_generation=generations.current_start,
+            begins_with_control=is_control(record),
         )
         self._raise_if_lost(owned)
         await self._commit_pin(owned.source.partition, pin)

@@ -8,13 +8,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from schemas import METER_DEFINITIONS, AggregationType, MeterDefinition, Status
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
-from stream.errors import DefinitionsError
+from stream.errors import BrokerAwayError, DefinitionsError
 
 logger = logging.getLogger(__name__)
 
 _PARTITION: Final = 0
-_RPC_SECONDS: Final = 30.0
-_READ_SECONDS: Final = 60.0
+_RPC_SECONDS: Final = 5.0
+_READ_SECONDS: Final = 5.0
 _FINAL: Final = (
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -26,8 +26,8 @@ _FINAL: Final = (
 class DefinitionLog:
     """Reads definitions as far as asked and answers what was known at an offset.
 
-    Blocking: to be called from a thread of its own where an event loop runs. Not safe for several threads at
-    once.
+    Blocking, for seconds: to be called from a thread of its own where an event loop runs. Not safe for
+    several threads at once.
     """
 
     def __init__(self, bootstrap_servers: str) -> None:
@@ -51,16 +51,18 @@ class DefinitionLog:
         """Return the end offset of the topic at this moment.
 
         Raises:
-            DefinitionsError: The topic is not there, or the broker does not answer.
+            DefinitionsError: The topic is not there, or not for us.
+            BrokerAwayError: The broker does not answer.
         """
         try:
             _, end = self._consumer.get_watermark_offsets(
                 TopicPartition(METER_DEFINITIONS, _PARTITION), timeout=_RPC_SECONDS
             )
         except KafkaException as error:
+            if error.args[0].code() not in _FINAL:
+                raise BrokerAwayError(f"cannot read the end of {METER_DEFINITIONS}: {error}") from error
             raise DefinitionsError(
-                f"cannot read the end of {METER_DEFINITIONS}: {error}; is the broker up, and was "
-                "`meterstream topics apply` run?"
+                f"cannot read the end of {METER_DEFINITIONS}: {error}; was `meterstream topics apply` run?"
             ) from error
         return int(end)
 
@@ -68,7 +70,8 @@ class DefinitionLog:
         """Return the definitions that stand before an end offset, reading on to it first.
 
         Raises:
-            DefinitionsError: The topic cannot be read.
+            DefinitionsError: The topic cannot be read so far.
+            BrokerAwayError: Not now; what was read stays read, and the next call goes on from there.
         """
         self._read_to(end)
         standing = {key: definition for offset, key, definition in self._log if offset < end}
@@ -81,14 +84,20 @@ class DefinitionLog:
         deadline = time.monotonic() + _READ_SECONDS
         while self._position < end:
             if time.monotonic() > deadline:
-                raise DefinitionsError(
-                    f"{METER_DEFINITIONS} could be read to offset {self._position} only, not to {end}, "
-                    "which a chunk counts by: is the broker up, or was the topic made anew?"
-                )
+                raise self._unreadable(end)
             for message in self._consumer.consume(num_messages=1_000, timeout=1.0):
                 self._take(message)
         # While a fetch waits for more, `end` would wait behind it: half a second each time.
         self._consumer.unassign()
+
+    def _unreadable(self, end: int) -> DefinitionsError | BrokerAwayError:
+        last = self.end()
+        if last < end:
+            return DefinitionsError(
+                f"{METER_DEFINITIONS} ends at offset {last}, before {end}, which a chunk counts by: it was "
+                "made anew or has lost records; restore it, or delete the consumer group's offsets"
+            )
+        return BrokerAwayError(f"{METER_DEFINITIONS} was read to offset {self._position} of {end} so far")
 
     def _take(self, message: Message) -> None:
         error = message.error()

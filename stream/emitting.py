@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from schemas import (
+    CONTROL_HEADER,
+    CONTROL_TICK,
     SESSION_BOUNDARIES,
     SOURCE_HEADERS,
     TABLE_HEADER,
@@ -19,6 +21,7 @@ from stream.core.wire import Boundary
 from stream.outbox import Outbox, publish_dead_letter, publish_rollups
 
 _CHUNKS: Final = [(TABLE_HEADER, b"usage_chunks")]
+_TICK: Final = [(CONTROL_HEADER, CONTROL_TICK)]
 
 
 class Emitter:
@@ -65,6 +68,10 @@ class Emitter:
         origin = zip(SOURCE_HEADERS, (source.topic_id, source.partition, record.offset), strict=True)
         headers = [(name, str(value).encode()) for name, value in origin]
         self._outbox.produce(SESSION_BOUNDARIES, forwarded.model_dump_json().encode(), forwarded.key, headers)
+
+    def tick(self, source: Source) -> None:
+        """Append a record without usage to a partition that fell silent: it ends the open chunk."""
+        self._outbox.produce(source.topic, None, headers=_TICK, partition=source.partition)
 
     def flush_if_due(self, chunks: Iterable[Chunk]) -> None:
         """Send what changed, when the last flush is long enough ago."""

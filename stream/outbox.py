@@ -15,6 +15,9 @@ from stream.core.accounting import Refusal
 from stream.core.log import LogRecord, Source
 from stream.core.rejections import RejectedError
 
+ANY_PARTITION: Final = -1
+"""The one that the key says."""
+
 _MESSAGE_BYTES: Final = 262_144
 _ROLLUPS: Final = [(TABLE_HEADER, b"usage_rollups")]
 
@@ -28,6 +31,7 @@ class Outbox(Protocol):
         value: bytes | None,
         key: bytes | None = None,
         headers: Sequence[tuple[str, bytes | None]] = (),
+        partition: int = ANY_PARTITION,
     ) -> None: ...
     def poll(self) -> None: ...
     async def drain(self) -> None: ...

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from schemas import MAX_DEAD_LETTER_BYTES
 from stream.errors import RowsRefusedError
+from stream.outbox import ANY_PARTITION
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +53,12 @@ class Publisher:
         value: bytes | None,
         key: bytes | None = None,
         headers: Sequence[tuple[str, bytes | None]] = (),
+        partition: int = ANY_PARTITION,
     ) -> None:
         """Hand a record over; blocks only while the queue is full."""
         while True:
             try:
-                self._producer.produce(topic, value, key, headers=list(headers))
+                self._producer.produce(topic, value, key, partition, headers=list(headers))
             except BufferError:
                 self._producer.poll(_POLL_SECONDS)
             else:

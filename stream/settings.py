@@ -35,6 +35,10 @@ class StreamSettings(BaseSettings):
     row_budget: int = Field(
         default=20_000, gt=0, description="Rows a second a worker sends, at the most, but for a chunk's end."
     )
+    accept_log_start: bool = Field(
+        default=False,
+        description="Count a log that does not begin at 0 from its start: nothing of it was counted before.",
+    )
     foreign_tenant: str = Field(default="default", description="Tenant of records that name none.")
     fetch_records: int = Field(default=20_000, gt=0, description="Records of one batch, at the most.")
     web_host: str = "127.0.0.1"
@@ -52,6 +56,8 @@ class StreamSettings(BaseSettings):
             "consumer_group_instance_id": self.consumer_group_instance_id,
             "broker_session_timeout": self.session_timeout_seconds,
             "broker_heartbeat_interval": self.session_timeout_seconds / 5,
+            # Partitions that are added are found within this time.
+            "consumer_metadata_max_age_ms": 10_000,
             "stream_wait_empty": False,
             "web_bind": self.web_host,
             "web_host": self.web_host,

@@ -1,22 +1,31 @@
 """The ids by which Kafka tells a topic from another of the same name, made before or after it."""
 
-from confluent_kafka import KafkaException, TopicCollection
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from stream.errors import TopicMissingError
+from stream.errors import BrokerAwayError, TopicMissingError
+
+_RPC_SECONDS: Final = 5.0
+_FINAL: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED)
+"""Errors that waiting does not mend."""
 
 
 def read_topic_id(bootstrap_servers: str, topic: str) -> str:
-    """Return Kafka's id of a topic, as its tools print it. Blocking.
+    """Return Kafka's id of a topic, as its tools print it. Blocking, for seconds.
 
     Raises:
-        TopicMissingError: The topic is not there, or the broker does not answer.
+        TopicMissingError: The topic is not there, or not for us.
+        BrokerAwayError: The broker does not answer.
     """
     admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    described = admin.describe_topics(TopicCollection([topic]), request_timeout=30)
+    described = admin.describe_topics(TopicCollection([topic]), request_timeout=_RPC_SECONDS)
     try:
         return str(described[topic].result().topic_id)
     except KafkaException as error:
+        if error.args[0].code() not in _FINAL:
+            raise BrokerAwayError(f"cannot describe {topic}: {error}") from error
         raise TopicMissingError(
-            f"cannot describe {topic}: {error}; is the broker up, and was `meterstream topics apply` run?"
+            f"cannot describe {topic}: {error}; was `meterstream topics apply` run?"
         ) from error

@@ -7,135 +7,49 @@ counted here.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, NamedTuple, Protocol
 
-import aiokafka
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from aiokafka.errors import (
-    CommitFailedError,
-    IllegalGenerationError,
-    KafkaError,
-    RebalanceInProgressError,
-    UnknownMemberIdError,
-)
+from aiokafka.errors import CommitFailedError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from schemas import USAGE_EVENTS
+from stream.core.beginnings import LogBounds
 from stream.core.pins import Pin, decode_pin, encode_pin
-from stream.counting import Batch
 from stream.errors import PartitionLostError
+from stream.fetching import BatchConsumerThread
+from stream.owned import Batch
 
 logger = logging.getLogger(__name__)
 
-Resume = Callable[[Mapping[int, Pin | None], int], Awaitable[None]]
-"""Called after every seek with each partition's pin and the number of the seek."""
-
-_FETCH_WAIT_MS: Final = 100
-_PARTITION_FETCH_BYTES: Final = 4 * 1024 * 1024
 _RETRY_SECONDS: Final = 0.1
-_LOST: Final = (IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+_TRUNCATED_SECONDS: Final = 10.0
 
 
-class Fetched(dict[Any, Any]):
-    """Records by partition, and the number of the seek they were read after."""
+class Found(NamedTuple):
+    """What there is of a partition that is to be resumed: the group's pin, None where there is none."""
 
-    def __init__(self, records: Mapping[Any, Any], seek: int) -> None:
-        super().__init__(records)
-        self.seek = seek
-
-
-class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread with a consumer that reads committed records only."""
-
-    _seek = 0
-
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
-        conf = self.app.conf
-        return aiokafka.AIOKafkaConsumer(
-            client_id=conf.broker_client_id,
-            group_id=conf.id,
-            group_instance_id=conf.consumer_group_instance_id,
-            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
-            partition_assignment_strategy=[RoundRobinPartitionAssignor],
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            max_poll_records=conf.broker_max_poll_records,
-            max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
-            max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
-            fetch_max_wait_ms=_FETCH_WAIT_MS,
-            request_timeout_ms=int(conf.broker_request_timeout * 1000),
-            session_timeout_ms=int(conf.broker_session_timeout * 1000),
-            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
-            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
-            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
-        )
-
-    async def committed(self, partitions: list[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
-        """Return the group's commits with their metadata, which aiokafka's own `committed` drops."""
-        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - the one place that has it
-        found = await self.call_thread(coordinator.fetch_committed_offsets, partitions)
-        return dict(found)
+    pin: Pin | None
+    bounds: LogBounds
 
     @property
-    def generation(self) -> int:
-        """The group's generation this member is in; -1 where it is in none."""
-        return int(self._ensure_consumer()._coordinator.generation)  # noqa: SLF001 - as above
+    def is_truncated(self) -> bool:
+        """Whether the log ends before the pin."""
+        return self.pin is not None and self.pin.chunk_start > self.bounds.end
 
-    async def commit_in(self, generation: int, partition: TopicPartition, commit: OffsetAndMetadata) -> None:
-        """Commit one offset as a member of that generation, and wait for the broker's word."""
-        await self.call_thread(self._commit_in, generation, partition, commit)
 
-    async def _commit_in(self, generation: int, partition: TopicPartition, commit: OffsetAndMetadata) -> None:
-        # aiokafka's own commit goes on trying under whatever generation it is in by then, and under none.
-        consumer = self._ensure_consumer()
-        coordinator = consumer._coordinator  # noqa: SLF001 - as above
-        while True:
-            await coordinator.ensure_coordinator_known()
-            async with coordinator._commit_lock:  # noqa: SLF001 - as above
-                subscription = consumer._subscription.subscription  # noqa: SLF001 - as above
-                assignment = None if subscription is None else subscription.assignment
-                if generation < 0 or coordinator.generation != generation:
-                    raise CommitFailedError(f"the group has left generation {generation}")
-                if assignment is None or partition not in assignment.tps:
-                    raise CommitFailedError(f"{partition} is assigned no more")
-                try:
-                    # Nothing runs between the check and the making of the request with that generation.
-                    await coordinator._do_commit_offsets(assignment, {partition: commit})  # noqa: SLF001 - as above
-                except _LOST as lost:
-                    raise CommitFailedError(str(lost)) from lost
-                except KafkaError as error:
-                    if not error.retriable:
-                        raise
-                else:
-                    return
-            await asyncio.sleep(_RETRY_SECONDS)
+class Owner(Protocol):
+    """Who counts the partitions this transport reads."""
 
-    async def seek_all(self, positions: Mapping[TopicPartition, int | None], seek: int) -> None:
-        """Move the read positions, None to the log's start; what is read from then on is of `seek`."""
-        await self.call_thread(self._seek_all, positions, seek)
+    async def resume(self, found: Mapping[int, Found], seek: int) -> Mapping[int, int]:
+        """Own these partitions and say where to read on from; of a seek that is not the last one, nowhere."""
 
-    async def _seek_all(self, positions: Mapping[TopicPartition, int | None], seek: int) -> None:
-        consumer = self._ensure_consumer()
-        starts = [partition for partition, offset in positions.items() if offset is None]
-        if starts:
-            await consumer.seek_to_beginning(*starts)
-        for partition, offset in positions.items():
-            if offset is not None:
-                consumer.seek(partition, offset)
-        self._seek = seek
-
-    async def _fetch_records(self, *args: Any, **kwargs: Any) -> "Fetched":
-        records = await super()._fetch_records(*args, **kwargs)
-        # Nothing runs between the taking of the records and this, so they are of the last seek.
-        return Fetched(records, self._seek)
-
-    def verify_event_path(self, now: float, tp: TP) -> None:
-        """Leave out Faust's watch over stock commits: there are none."""
+    async def hand_over(self) -> None:
+        """Send what was counted and let go of all partitions."""
 
 
 class BatchConsumer(driver.Consumer):
@@ -157,6 +71,9 @@ class BatchConsumer(driver.Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's
         """Yield a message for every partition's fetched records."""
         records, active = await self._wait_next_records(timeout)
+        if getattr(records, "lost_position", ""):
+            await self._begin_anew(records.lost_position)
+            return
         if not records or self.should_stop:
             return
         if not self.flow_active:
@@ -188,6 +105,12 @@ class BatchConsumer(driver.Consumer):
             generation_id=self.app.consumer_generation_id,
         )
 
+    async def _begin_anew(self, fault: str) -> None:
+        """Keep what was counted, and judge anew where counting goes on."""
+        logger.error("a read position lies outside its log: %s", fault)
+        await self.app.transport.owner.hand_over()
+        await self.perform_seek()
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Go back to where the pins say, and have counting begin anew there."""
         self.seeks += 1
@@ -196,15 +119,25 @@ class BatchConsumer(driver.Consumer):
         partitions = [
             TopicPartition(tp.topic, tp.partition) for tp in self.assignment() if tp.topic == USAGE_EVENTS
         ]
-        committed = await self._thread.committed(partitions)
-        pins = {partition.partition: _pin(committed.get(partition)) for partition in partitions}
-        starts = {
-            partition: None if pin is None else pin.previous_generation
-            for partition, pin in zip(partitions, pins.values(), strict=True)
+        found = await self._find(partitions)
+        # Owned before anything is read after this seek: nothing of that may be dropped.
+        positions = {
+            TopicPartition(USAGE_EVENTS, partition): offset
+            for partition, offset in (await self.app.transport.owner.resume(found, seeks)).items()
         }
-        await self._thread.seek_all(starts, seeks)
-        await self.app.transport.resume(pins, seeks)
-        return {TP(*partition): -1 if start is None else start for partition, start in starts.items()}
+        await self._thread.seek_all(positions, seeks)
+        return {TP(*partition): offset for partition, offset in positions.items()}
+
+    async def _find(self, partitions: list[TopicPartition]) -> dict[int, Found]:
+        """Read pins and bounds; a log that ends before its pin is given time: a new leader learns it late."""
+        deadline = time.monotonic() + _TRUNCATED_SECONDS
+        while True:
+            committed = await self._thread.committed(partitions)
+            bounds = await self._thread.bounds(partitions)
+            found = {one.partition: Found(_pin(committed.get(one)), bounds[one]) for one in partitions}
+            if time.monotonic() > deadline or not any(one.is_truncated for one in found.values()):
+                return found
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def commit_pin(self, partition: int, pin: Pin) -> None:
         """Commit a chunk's start with what its rows depend on.
@@ -237,10 +170,10 @@ def _pin(committed: OffsetAndMetadata | None) -> Pin | None:
 
 
 class BatchTransport(driver.Transport):
-    """The transport of an app that counts; `resume` is told of every seek."""
+    """The transport of an app that counts; its owner is told of every seek."""
 
     Consumer = BatchConsumer
 
-    def __init__(self, *args: Any, resume: Resume, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, owner: Owner, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.resume = resume
+        self.owner = owner

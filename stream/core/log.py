@@ -43,3 +43,6 @@ class Source:
     topic: str
     topic_id: str
     partition: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}"

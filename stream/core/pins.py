@@ -21,6 +21,7 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
         definitions_end: End offset of `meter-definitions` when it began; of later ones it does not know.
         previous_generation: Offset at which the dedupe generation before the one of its first record began.
         current_generation: Offset at which the dedupe generation of its first record began.
+        begins_with_control: Whether its first record carries no usage.
     """
 
     chunk_start: int
@@ -33,6 +34,7 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
     definitions_end: int
     previous_generation: int
     current_generation: int
+    begins_with_control: bool = False
     semantics: int = SEMANTICS
 
     @property

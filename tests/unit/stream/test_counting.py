@@ -11,9 +11,10 @@ from stream.core.definitions import Definition, DefinitionSet
 from stream.core.log import Record, Source
 from stream.core.pins import Pin
 from stream.core.runs import Spacing
-from stream.counting import Batch, Counting, OwnedPartition
+from stream.counting import Counting
 from stream.emitting import Emitter
 from stream.errors import PartitionLostError
+from stream.owned import Batch, OwnedPartition
 
 Bytes = Callable[..., bytes]
 MakeRecord = Callable[..., Record]

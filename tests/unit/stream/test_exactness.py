@@ -22,9 +22,10 @@ from stream.core.definitions import Definition, DefinitionSet
 from stream.core.log import Record, Source
 from stream.core.pins import Pin, decode_pin, encode_pin
 from stream.core.runs import Spacing
-from stream.counting import Batch, Counting, OwnedPartition
+from stream.counting import Counting
 from stream.emitting import Emitter
 from stream.errors import PartitionLostError
+from stream.owned import Batch, OwnedPartition
 
 NOW = 1_767_225_600_000
 DEDUPE = Spacing(records=40, seconds=90)
