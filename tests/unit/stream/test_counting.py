@@ -30,7 +30,14 @@ class Journal:
         self.published: list[tuple[str, bytes | None, dict[str, bytes | None]]] = []
         self.on_commit: Callable[[], None] = lambda: None
 
-    def produce(self, topic: str, value: bytes | None, _key: bytes | None = None, headers: Any = ()) -> None:
+    def produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        _key: bytes | None = None,
+        headers: Any = (),
+        partition: int = -1,  # noqa: ARG002 - of the outbox's signature
+    ) -> None:
         self.steps.append(f"produce {topic}")
         self.published.append((topic, value, dict(headers)))
 
@@ -203,3 +210,74 @@ def test_definitions_published_later_count_from_the_next_chunk(
 
     assert {lane.definition.meter_id for lane in before.lanes.changed()} == set()
     assert {lane.definition.meter_id for lane in after.lanes.changed()} == {"requests", "another"}
+
+
+class Clock:
+    """Seconds, as a test sets them."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def timed(journal: Journal, clock: Clock) -> Counting:
+    return Counting(
+        chunk_spacing=Spacing(1_000, 60),
+        dedupe_spacing=Spacing(1_000, 60),
+        decoder=Decoder("foreign"),
+        definitions=journal,
+        emitter=Emitter(journal, clock, flush_seconds=1.0, row_budget=1_000),
+        commit_pin=journal.commit_pin,
+        clock=clock,
+    )
+
+
+def ticks(journal: Journal) -> int:
+    return sum(topic == "usage-events" and value is None for topic, value, _ in journal.published)
+
+
+def test_a_partition_that_falls_silent_gets_one_tick(
+    timed: Counting, clock: Clock, journal: Journal, record: MakeRecord, event_bytes: Bytes
+) -> None:
+    timed.resume([owned()])
+    asyncio.run(timed.count(0, batch(record, event_bytes, range(3))))
+    for seconds, sent in ((59.0, 0), (60.0, 1), (61.0, 1), (600.0, 1)):
+        clock.now = seconds
+        timed.tick_if_silent()
+        assert ticks(journal) == sent
+
+
+def test_a_chunk_of_ticks_is_never_ticked_and_one_with_usage_again_is(
+    timed: Counting, clock: Clock, journal: Journal, record: MakeRecord, event_bytes: Bytes
+) -> None:
+    timed.resume([owned()])
+    tick = Record(0, record(0, None).timestamp, headers=(("meterstream-control", b"tick"),))
+    asyncio.run(timed.count(0, Batch([tick], seek=1)))
+    clock.now = 600.0
+    timed.tick_if_silent()
+    assert ticks(journal) == 0
+
+    asyncio.run(timed.count(0, batch(record, event_bytes, range(1, 3))))
+    clock.now = 660.0
+    timed.tick_if_silent()
+    assert ticks(journal) == 1
+
+
+def test_what_was_counted_is_sent_and_acknowledged_before_it_is_handed_over(
+    timed: Counting, journal: Journal, record: MakeRecord, event_bytes: Bytes
+) -> None:
+    timed.resume([owned()])
+    asyncio.run(timed.count(0, batch(record, event_bytes, range(3))))
+    journal.steps.clear()
+    asyncio.run(timed.hand_over())
+
+    assert journal.steps == ["produce usage-rollups", "produce usage-rollups", "acknowledged"]
+    assert timed.open_chunks() == []
