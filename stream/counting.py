@@ -143,7 +143,6 @@ class Counting:
         if record.offset != pin.chunk_start and begins_chunk(record, pin):
             # Of the pinned chunk nothing is left, and nothing of it was usage.
             return await self._pinned_chunk(owned, record)
-        generations.enter_chunk(record, pin.dedupe_spacing)
         definitions = await patiently(self._definitions.known_at, pin.definitions_end)
         logger.info("%s resumes the chunk at offset %d", owned.source, pin.chunk_start)
         return Chunk(owned.source, pin, definitions, generations)
@@ -152,7 +151,7 @@ class Counting:
         """Begin a chunk at a record: by this worker's settings and all definitions published up to now."""
         generations = owned.generations
         assert generations is not None  # noqa: S101 - every path here has made them
-        generations.enter_chunk(record, self._dedupe_spacing)
+        generations.enter(record, self._dedupe_spacing)
         end = await patiently(self._definitions.end)
         definitions = await patiently(self._definitions.known_at, end)
         pin = Pin(
@@ -166,6 +165,7 @@ class Counting:
             definitions_end=end,
             previous_generation=generations.previous_start,
             current_generation=generations.current_start,
+            current_generation_time=generations.current_time,
             begins_with_control=is_control(record),
         )
         self._raise_if_lost(owned)

@@ -41,6 +41,7 @@ class Emitter:
         self._flush_seconds = flush_seconds
         self._row_budget = row_budget
         self._next_flush = clock() + flush_seconds
+        self._busy_until = clock()
 
     def publish(self, source: Source, emissions: Emissions) -> None:
         """Send dead letters and forward session boundaries."""
@@ -77,12 +78,18 @@ class Emitter:
         """Send what changed, when the last flush is long enough ago."""
         self._outbox.poll()
         if self._clock() >= self._next_flush:
+            self._next_flush = self._clock() + self._flush_seconds
             self.flush(chunks)
 
     def flush(self, chunks: Iterable[Chunk]) -> None:
-        """Send the chunks' changed rows and after them their accounting."""
+        """Send the chunks' changed rows and after them their accounting.
+
+        A chunk that ends is sent whenever that is, and delays the next flush only by what it took of the
+        budget: or else many short chunks would keep the open ones from being sent.
+        """
         rows = sum(self._flush_chunk(chunk) for chunk in chunks if chunk.changed)
-        self._next_flush = self._clock() + max(self._flush_seconds, rows / self._row_budget)
+        self._busy_until = max(self._busy_until, self._clock()) + rows / self._row_budget
+        self._next_flush = max(self._next_flush, self._busy_until)
 
     def _flush_chunk(self, chunk: Chunk) -> int:
         key = message_key(chunk.source.topic_id, str(chunk.source.partition))

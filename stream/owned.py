@@ -7,7 +7,7 @@ from typing import NamedTuple
 from stream.core.beginnings import Remainder
 from stream.core.chunks import Chunk, recall
 from stream.core.decoding import Decoder
-from stream.core.deduplication import Generations
+from stream.core.deduplication import Generations, generation_time
 from stream.core.log import LogRecord, Source
 from stream.core.pins import Pin
 
@@ -55,13 +55,15 @@ class OwnedPartition:
     def recalled(self, pin: Pin) -> Generations:
         """Return the dedupe generations as pinned, to be filled from the log."""
         if self.generations is None:
-            self.generations = Generations(pin.previous_generation, pin.current_generation)
+            self.generations = Generations(
+                pin.previous_generation, pin.current_generation, pin.current_generation_time
+            )
         return self.generations
 
     def begun(self, record: LogRecord) -> Generations:
         """Return the dedupe generations of a partition without a pin: they begin at its first record."""
         if self.generations is None:
-            self.generations = Generations(record.offset, record.offset)
+            self.generations = Generations(record.offset, record.offset, generation_time(record))
         return self.generations
 
     def _pass_over(self, records: Sequence[LogRecord], decoder: Decoder) -> int:

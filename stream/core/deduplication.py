@@ -1,11 +1,23 @@
 """Duplicates within the dedupe horizon: the generation an event stands in, and the one before.
 
-A generation is a run of records. Its start is pinned with each chunk, so whoever resumes reads the two
-generations again and gives the same answers.
+A generation is so many records or so much append time, measured from its first record. So the horizon never
+shrinks to nothing, as it would where two kinds of fixed ends fall close together, or where the clock steps
+back over one. Where generations began is pinned with each chunk, so whoever resumes reads the two of them
+again and gives the same answers.
 """
 
-from stream.core.log import LogRecord
-from stream.core.runs import Run, Spacing
+from typing import Final
+
+from stream.core.log import LOG_APPEND_TIME, LogRecord
+from stream.core.runs import ALWAYS, Run, Spacing
+
+NO_TIME: Final = -1
+"""Of a generation whose first record has a producer's own timestamp: it ends by offset alone."""
+
+
+def generation_time(record: LogRecord) -> int:
+    """Return the time from which a generation that begins at a record is measured, epoch milliseconds."""
+    return record.timestamp if record.timestamp_type == LOG_APPEND_TIME else NO_TIME
 
 
 class Generations:
@@ -14,15 +26,15 @@ class Generations:
     Attributes:
         previous_start: First offset of the previous generation; equal to current_start where there is none.
         current_start: First offset of the current generation.
-        run: The run that is the current generation; None until its first record here is entered.
+        current_time: Append time of its first record, or NO_TIME.
     """
 
-    __slots__ = ("_current", "_previous", "current_start", "previous_start", "run")
+    __slots__ = ("_current", "_previous", "current_start", "current_time", "previous_start")
 
-    def __init__(self, previous_start: int, current_start: int) -> None:
+    def __init__(self, previous_start: int, current_start: int, current_time: int = NO_TIME) -> None:
         self.previous_start = previous_start
         self.current_start = current_start
-        self.run: Run | None = None
+        self.current_time = current_time
         self._previous: dict[str, set[str]] = {}
         self._current: dict[str, set[str]] = {}
 
@@ -32,21 +44,24 @@ class Generations:
         generation.setdefault(tenant_id, set()).add(event_id)
 
     def enter(self, record: LogRecord, spacing: Spacing) -> Run:
-        """Move on to the generation of a record inside a chunk, and return its run; to be called in order."""
-        if self.run is None or not self.run.holds(record):
-            return self.enter_chunk(record, spacing)
-        return self.run
+        """Move on to a record, and return the run of what follows it in its generation; in order.
 
-    def enter_chunk(self, record: LogRecord, spacing: Spacing) -> Run:
-        """Move on to the generation of a chunk's first record, by the spacing the chunk is pinned with.
-
-        The run is found anew here, so that it is the same for a worker that resumes at this record.
+        Args:
+            record: The next one to be counted.
+            spacing: How many records and seconds a generation is, as pinned for the record's chunk.
         """
-        if self.run is not None and not self.run.holds(record):
-            self.previous_start, self.current_start = self.current_start, record.offset
-            self._previous, self._current = self._current, {}
-        self.run = spacing.run_at(record)
-        return self.run
+        run = self._run(record, spacing)
+        if run.holds(record):
+            return run
+        self.previous_start, self.current_start = self.current_start, record.offset
+        self.current_time = generation_time(record)
+        self._previous, self._current = self._current, {}
+        return self._run(record, spacing)
+
+    def _run(self, record: LogRecord, spacing: Spacing) -> Run:
+        is_timed = record.timestamp_type == LOG_APPEND_TIME and self.current_time != NO_TIME
+        end = self.current_time + spacing.seconds * 1000 if is_timed else ALWAYS
+        return Run(self.current_start + spacing.records, record.timestamp_type, -ALWAYS, end)
 
     def seen(self, tenant_id: str, event_id: str) -> bool:
         """Return whether the id occurred within the horizon, and remember it either way.

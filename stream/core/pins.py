@@ -4,10 +4,11 @@ from typing import Final
 
 import msgspec
 
+from stream.core.deduplication import NO_TIME
 from stream.core.runs import Spacing
 from stream.errors import InvalidPinError, UnknownSemanticsError
 
-SEMANTICS: Final = 1
+SEMANTICS: Final = 2
 """The number of the rules by which this code counts; a release will carry the one before as well."""
 
 
@@ -21,6 +22,7 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
         definitions_end: End offset of `meter-definitions` when it began; of later ones it does not know.
         previous_generation: Offset at which the dedupe generation before the one of its first record began.
         current_generation: Offset at which the dedupe generation of its first record began.
+        current_generation_time: Append time of that record, or NO_TIME.
         begins_with_control: Whether its first record carries no usage.
     """
 
@@ -34,6 +36,7 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
     definitions_end: int
     previous_generation: int
     current_generation: int
+    current_generation_time: int = NO_TIME
     begins_with_control: bool = False
     semantics: int = SEMANTICS
 

@@ -1,16 +1,19 @@
-"""Runs of consecutive records: the shape that chunks and dedupe generations share."""
+"""Runs of consecutive records: chunks, and what of a dedupe generation lies ahead."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from stream.core.log import LOG_APPEND_TIME, LogRecord
 
-_ALWAYS: Final = 1 << 62
+ALWAYS: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
-    """How a log is cut into runs: at every multiple of `records` offsets and of `seconds` of append time."""
+    """How a log is cut: into chunks at every multiple of `records` offsets and of `seconds` of append time.
+
+    For dedupe generations the two are measured from a generation's first record.
+    """
 
     records: int
     seconds: int
@@ -19,7 +22,7 @@ class Spacing:
         """Return the run a record stands in; a producer's own timestamp takes no part in it."""
         end_offset = (record.offset // self.records + 1) * self.records
         if record.timestamp_type != LOG_APPEND_TIME:
-            return Run(end_offset, record.timestamp_type, -_ALWAYS, _ALWAYS)
+            return Run(end_offset, record.timestamp_type, -ALWAYS, ALWAYS)
         length = self.seconds * 1000
         start = record.timestamp // length * length
         return Run(end_offset, record.timestamp_type, start, start + length)
@@ -32,7 +35,7 @@ class Spacing:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of records with equal (offset // records, append time // seconds).
+    """A run of records: those up to an offset and within a span of append time.
 
     Attributes:
         end_offset: First offset past it.

@@ -116,6 +116,21 @@ def test_more_rows_than_the_budget_make_the_next_flush_wait(
     assert len(outbox.sent) > sent
 
 
+def test_chunks_that_end_do_not_keep_open_ones_from_being_sent(
+    emitter: Emitter, outbox: Outbox, clock: Clock, chunk: Chunk, record: MakeRecord, event_bytes: Bytes
+) -> None:
+    fill(chunk, record, event_bytes, range(3))
+    for tenths in range(10):
+        clock.seconds = tenths / 10
+        emitter.flush([])
+        emitter.flush_if_due([chunk])
+    assert outbox.sent == []
+
+    clock.seconds = 1.0
+    emitter.flush_if_due([chunk])
+    assert len(outbox.sent) == 2
+
+
 def test_nothing_is_sent_while_nothing_changes(
     emitter: Emitter, outbox: Outbox, clock: Clock, chunk: Chunk, record: MakeRecord, event_bytes: Bytes
 ) -> None:

@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import count, pairwise
+from itertools import count
 from typing import Any
 
 import pytest
@@ -64,14 +64,11 @@ def make_log(rng: random.Random) -> list[Record]:
 
 def plain_fold(log: Sequence[Record]) -> Counter[tuple[str, int]]:
     """Count each event once; a repeat of an id in its dedupe generation or the one before is none."""
-
-    def bucket(record: Record) -> tuple[int, int]:
-        return record.offset // DEDUPE.records, record.timestamp // 1000 // DEDUPE.seconds
-
-    changes = [bucket(one) != bucket(other) for one, other in pairwise(log)]
-    generation, seen, totals = 0, dict[str, int](), Counter[tuple[str, int]]()
-    for record, begins in zip(log, [False, *changes], strict=True):
-        generation += begins
+    first, generation, seen, totals = log[0], 0, dict[str, int](), Counter[tuple[str, int]]()
+    for record in log:
+        is_long = record.timestamp - first.timestamp >= DEDUPE.seconds * 1000
+        if is_long or record.offset - first.offset >= DEDUPE.records:
+            first, generation = record, generation + 1
         if record.value is None:
             continue
         event = json.loads(record.value)
@@ -187,6 +184,7 @@ async def run_worker(log: list[Record], broker: Broker, *, obey_pins: bool) -> b
             definitions_end=broker.end(),
             previous_generation=pin.previous_generation,
             current_generation=pin.current_generation,
+            current_generation_time=pin.current_generation_time,
         )
     counting = Counting(
         chunk_spacing=deployed,

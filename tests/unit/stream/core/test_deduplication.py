@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from stream.core.deduplication import Generations
+from stream.core.deduplication import Generations, generation_time
 from stream.core.log import Record
 from stream.core.runs import Spacing
 
@@ -41,11 +41,41 @@ def test_tenants_do_not_share_ids(record: MakeRecord) -> None:
 
 
 def test_append_time_begins_a_generation_too(record: MakeRecord) -> None:
-    generations = Generations(0, 0)
-    for offset, seconds in ((0, 0), (1, 60), (2, 120)):
+    generations = Generations(0, 0, generation_time(record(0, None)))
+    for offset, seconds in ((0, 0), (1, 59.9), (2, 60), (3, 119.9), (4, 120)):
         generations.enter(record(offset, None, seconds=seconds), SPACING)
 
-    assert (generations.previous_start, generations.current_start) == (1, 2)
+    assert (generations.previous_start, generations.current_start) == (2, 4)
+
+
+def test_a_generation_is_as_long_as_it_is_meant_to_be_wherever_it_begins(record: MakeRecord) -> None:
+    generations = Generations(0, 0, generation_time(record(0, None)))
+    generations.enter(record(9, None, seconds=59), SPACING)
+    generations.enter(record(9, None, seconds=60), SPACING)
+    assert generations.current_start == 9
+    for offset in range(10, 19):
+        generations.enter(record(offset, None, seconds=61), SPACING)
+        assert generations.current_start == 9
+    generations.enter(record(19, None, seconds=61), SPACING)
+    assert generations.current_start == 19
+
+
+def test_a_clock_that_steps_back_begins_no_generation(record: MakeRecord) -> None:
+    generations = Generations(0, 0, generation_time(record(0, None)))
+    for offset, seconds in ((0, 0), (1, 50), (2, -30), (3, 50)):
+        generations.enter(record(offset, None, seconds=seconds), SPACING)
+
+    assert generations.current_start == 0
+
+
+def test_producers_own_timestamps_begin_no_generation(record: MakeRecord) -> None:
+    first = record(0, None, timestamp_type=0)
+    generations = Generations(0, 0, generation_time(first))
+    for offset in range(10):
+        generations.enter(record(offset, None, seconds=1_000 * offset, timestamp_type=0), SPACING)
+    assert generations.current_start == 0
+    generations.enter(record(10, None, timestamp_type=0), SPACING)
+    assert generations.current_start == 10
 
 
 def test_whoever_resumes_from_the_pinned_starts_gives_the_same_answers(record: MakeRecord) -> None:
@@ -55,8 +85,8 @@ def test_whoever_resumes_from_the_pinned_starts_gives_the_same_answers(record: M
     for resume_at in range(1, 40):
         before = Generations(0, 0)
         read(before, record, {offset: ids[offset] for offset in range(resume_at)})
-        before.enter_chunk(record(resume_at, None), SPACING)
-        resumed = Generations(before.previous_start, before.current_start)
+        before.enter(record(resume_at, None), SPACING)
+        resumed = Generations(before.previous_start, before.current_start, before.current_time)
         for offset in range(resumed.previous_start, resume_at):
             resumed.recall(offset, "acme", ids[offset])
 
