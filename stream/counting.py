@@ -19,6 +19,7 @@ from stream.core.pins import Pin
 from stream.core.runs import Spacing
 from stream.emitting import Emitter
 from stream.errors import PartitionLostError
+from stream.metrics import DEDUPE_HORIZON_SECONDS, PASSED_OVER_OFFSETS, READ_OFFSET, TICKS
 from stream.owned import Batch, OwnedPartition
 from stream.patience import patiently
 
@@ -68,6 +69,8 @@ class Counting:
     def let_go(self) -> None:
         """Own nothing: open chunks stay as last flushed, and whoever resumes counts them again."""
         self._owned = {}
+        READ_OFFSET.clear()
+        DEDUPE_HORIZON_SECONDS.clear()
 
     async def hand_over(self) -> None:
         """Let go, with all that was counted sent and acknowledged: what is visible does not fall back.
@@ -129,12 +132,24 @@ class Counting:
         for owned in self._owned.values():
             if owned.chunk is not None and owned.needs_tick(now):
                 self._emitter.tick(owned.source)
+                TICKS.labels(owned.source.topic, owned.source.partition).inc()
                 owned.ticked = owned.chunk.read_end
+
+    def measure(self) -> None:
+        """Write down where counting stands."""
+        for owned in self._owned.values():
+            if owned.chunk is not None and owned.generations is not None:
+                where = (owned.source.topic, owned.source.partition)
+                READ_OFFSET.labels(*where).set(owned.chunk.read_end)
+                horizon = owned.generations.horizon_ms(owned.chunk.last_append_time)
+                DEDUPE_HORIZON_SECONDS.labels(*where).set(horizon / 1000)
 
     async def _first_chunk(self, owned: OwnedPartition, record: LogRecord) -> Chunk:
         pin = owned.pin
         if owned.remainder is not None:
             logger.error("%s: %s; counting begins at %d", owned.source, owned.remainder, record.offset)
+            where = (owned.source.topic, owned.source.partition)
+            PASSED_OVER_OFFSETS.labels(*where).inc(owned.remainder.offsets)
             owned.remainder = None
         if pin is None:
             owned.begun(record)

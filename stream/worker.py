@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import faust
+from prometheus_client import generate_latest
 
 from schemas import USAGE_EVENTS
 from stream.core.beginnings import Beginning, begin
@@ -21,6 +22,7 @@ from stream.counting import Counting
 from stream.definitions import DefinitionLog
 from stream.emitting import Emitter
 from stream.errors import BrokerAwayError, PartitionLostError, TopicRecreatedError
+from stream.metrics import LOG_FAULTS
 from stream.owned import OwnedPartition
 from stream.patience import patiently
 from stream.publisher import Publisher
@@ -106,6 +108,7 @@ class Worker:
         )
         if beginning.fault:
             logger.error("%s", beginning.fault)
+            LOG_FAULTS.labels(USAGE_EVENTS, partition).inc()
         return beginning
 
     async def _read_topic_id(self) -> str:
@@ -139,6 +142,7 @@ class Worker:
         if self._counting is not None:
             self._counting.flush_if_due()
             self._counting.tick_if_silent()
+            self._counting.measure()
 
     async def hand_over(self) -> None:
         """Let go of all partitions with everything counted sent and acknowledged, if that can be soon."""
@@ -187,6 +191,10 @@ def create_app(settings: StreamSettings) -> faust.App:
     @app.timer(interval=_TOPIC_CHECK_SECONDS)
     async def check_topic() -> None:
         await worker.check_topic()
+
+    @app.page("/metrics")
+    async def metrics(web: Any, _request: Any) -> Any:
+        return web.bytes(generate_latest(), content_type="text/plain")
 
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:

@@ -41,6 +41,11 @@ class Remainder:
             return "nothing was left to pass over"
         return f"offsets {self._first} to {self._last} were passed over"
 
+    @property
+    def offsets(self) -> int:
+        """How many offsets were passed over."""
+        return self._last - self._first + 1 if self._first >= 0 else 0
+
     def takes(self, record: LogRecord) -> bool:
         """Return whether the next record still belongs to it; to be called in order, until it does not."""
         if is_control(record):

@@ -27,14 +27,17 @@ class Generations:
         previous_start: First offset of the previous generation; equal to current_start where there is none.
         current_start: First offset of the current generation.
         current_time: Append time of its first record, or NO_TIME.
+        previous_time: Likewise of the previous generation; NO_TIME also where counting was resumed in the
+            current one.
     """
 
-    __slots__ = ("_current", "_previous", "current_start", "current_time", "previous_start")
+    __slots__ = ("_current", "_previous", "current_start", "current_time", "previous_start", "previous_time")
 
     def __init__(self, previous_start: int, current_start: int, current_time: int = NO_TIME) -> None:
         self.previous_start = previous_start
         self.current_start = current_start
         self.current_time = current_time
+        self.previous_time = NO_TIME
         self._previous: dict[str, set[str]] = {}
         self._current: dict[str, set[str]] = {}
 
@@ -54,7 +57,7 @@ class Generations:
         if run.holds(record):
             return run
         self.previous_start, self.current_start = self.current_start, record.offset
-        self.current_time = generation_time(record)
+        self.previous_time, self.current_time = self.current_time, generation_time(record)
         self._previous, self._current = self._current, {}
         return self._run(record, spacing)
 
@@ -62,6 +65,11 @@ class Generations:
         is_timed = record.timestamp_type == LOG_APPEND_TIME and self.current_time != NO_TIME
         end = self.current_time + spacing.seconds * 1000 if is_timed else ALWAYS
         return Run(self.current_start + spacing.records, record.timestamp_type, -ALWAYS, end)
+
+    def horizon_ms(self, now: int) -> int:
+        """Return how far back from an append time repeats are known, at the least; 0 where nobody knows."""
+        since = self.current_time if self.previous_time == NO_TIME else self.previous_time
+        return 0 if since == NO_TIME else max(0, now - since)
 
     def seen(self, tenant_id: str, event_id: str) -> bool:
         """Return whether the id occurred within the horizon, and remember it either way.

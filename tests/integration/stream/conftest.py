@@ -148,7 +148,8 @@ def start_worker(fresh: Any, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
             "CHUNK_RECORDS": "5000",
         }
         environment = {f"METERSTREAM_{key}": value for key, value in (defaults | settings).items()}
-        command = [sys.executable, "-m", "faust", "-A", "stream", "worker", "-l", "info", "--without-web"]
+        web = [] if "WEB_PORT" in settings else ["--without-web"]
+        command = [sys.executable, "-m", "faust", "-A", "stream", "worker", "-l", "info", *web]
         path = tmp_path / f"{name}.log"
         with path.open("ab") as log:
             process = subprocess.Popen(
