@@ -45,7 +45,7 @@ from schemas.limits import (
 from schemas.meter_files import parse_meters
 from schemas.meters import ANY, Meter, new_meter
 from schemas.numbers import MAX_ABSOLUTE, MAX_DECIMALS, parse_number, plain_text
-from schemas.rollups import ChunkAccounting, Rollup
+from schemas.rollups import ChunkAccounting, DistinctValue, Rollup
 from schemas.sessions import Session, SessionBoundary, SessionState, session_key
 from schemas.timestamps import epoch_ms, utc_moment
 from schemas.topics import (
@@ -104,6 +104,7 @@ __all__ = [
     "CompleteMeter",
     "DeadLetter",
     "DeadLetterReason",
+    "DistinctValue",
     "Filter",
     "Interval",
     "InvalidHeadersError",

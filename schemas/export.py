@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from schemas.dead_letters import DeadLetter
 from schemas.definitions import CompleteMeter, MeterDefinition
 from schemas.events import UsageEvent
-from schemas.rollups import ChunkAccounting, Rollup
+from schemas.rollups import ChunkAccounting, DistinctValue, Rollup
 from schemas.sessions import Session, SessionBoundary
 
 DIRECTORY: Final = Path(__file__).parent / "json"
@@ -18,6 +18,7 @@ DIRECTORY: Final = Path(__file__).parent / "json"
 _EXPORTED: Final[dict[str, type[BaseModel]]] = {
     "ChunkAccounting": ChunkAccounting,
     "DeadLetter": DeadLetter,
+    "DistinctValue": DistinctValue,
     "Meter": CompleteMeter,
     "MeterDefinition": MeterDefinition,
     "Rollup": Rollup,

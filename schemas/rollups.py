@@ -1,9 +1,9 @@
-"""Rows on `usage-rollups`: what a chunk of events, or a session, adds to a window."""
+"""Rows on `usage-rollups`: what a chunk of events, or a session, adds to a window, and a chunk's account."""
 
 from pydantic import Field
 
 from schemas.aggregation import AggregationType
-from schemas.records import DecimalText, Integer, Record
+from schemas.records import DecimalText, Integer, OptionalId, Record
 
 
 class Rollup(Record):
@@ -37,6 +37,30 @@ class Rollup(Record):
     latest: DecimalText | None = None
     latest_timestamp: Integer | None = None
     latest_offset: Integer | None = None
+
+
+class DistinctValue(Record):
+    """A row of `usage_distinct_values`: a value that one origin found in one window of a COUNT_UNIQUE meter.
+
+    The key is a Rollup's, and the value: its text as filters compare it. `present` is false where the value
+    is taken back.
+    """
+
+    tenant_id: str
+    environment_id: str
+    meter_id: str
+    meter_version: Integer
+    customer_id: str
+    group: dict[str, str] = Field(default_factory=dict)
+    window_start: Integer
+    window_end: Integer
+    source_topic_id: str = ""
+    source_partition: Integer = -1
+    chunk_start: Integer = -1
+    source_session: str = ""
+    row_version: Integer
+    value: OptionalId
+    present: bool = True
 
 
 class ChunkAccounting(Record):

@@ -72,6 +72,8 @@ class ColumnTable:
 TABLES: Final[tuple[Table, ...]] = (
     ColumnTable("meters", columns.METER_COLUMNS, columns.meter_rows),
     ColumnTable("raw_usage_events", columns.RAW_COLUMNS, columns.raw_rows, by_append_month),
+    # Before the rollups they belong to, which would say 0 without them.
+    LineTable("usage_distinct_values", lines.rollup_lines, by_window_month),
     LineTable("usage_rollups", lines.rollup_lines, by_window_month),
     LineTable("usage_sessions", lines.session_lines),
     ColumnTable("rejected_usage_events", columns.REJECTED_COLUMNS, columns.rejected_rows),
@@ -80,7 +82,7 @@ TABLES: Final[tuple[Table, ...]] = (
 )
 """In the order they are written."""
 
-_ROLLUP_TABLES: Final = frozenset({b"usage_rollups", b"usage_chunks"})
+_ROLLUP_TABLES: Final = frozenset({b"usage_rollups", b"usage_distinct_values", b"usage_chunks"})
 _TABLE_OF_TOPIC: Final = {
     topics.USAGE_EVENTS: "raw_usage_events",
     topics.METER_DEFINITIONS: "meters",

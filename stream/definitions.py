@@ -6,7 +6,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from schemas import METER_DEFINITIONS, AggregationType, MeterDefinition, Status
+from schemas import METER_DEFINITIONS, MeterDefinition, Status
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
 from stream.errors import BrokerAwayError, DefinitionsError
 
@@ -130,13 +130,8 @@ def _decode(offset: int, value: bytes | str | None) -> Definition | None:
         return None
 
 
-def as_definition(meter: MeterDefinition) -> Definition | None:
-    """Return a published version as the core counts by it, None for COUNT_UNIQUE: not counted yet."""
-    if meter.aggregation.type is AggregationType.COUNT_UNIQUE:
-        logger.error(
-            "meter %s version %d is COUNT_UNIQUE, which is not counted yet", meter.id, meter.meter_version
-        )
-        return None
+def as_definition(meter: MeterDefinition) -> Definition:
+    """Return a published version as the core counts by it."""
     return Definition(
         tenant_id=meter.tenant_id,
         environment_id=meter.environment_id,

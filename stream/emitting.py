@@ -16,9 +16,9 @@ from schemas import (
 from stream.core.accounting import Emissions
 from stream.core.chunks import Chunk
 from stream.core.log import LogRecord, Source
-from stream.core.rows import take_accounting_row, take_rollup_rows
+from stream.core.rows import take_accounting_row, take_rows
 from stream.core.wire import Boundary
-from stream.outbox import Outbox, publish_dead_letter, publish_rollups
+from stream.outbox import Outbox, publish_dead_letter, publish_distinct_values, publish_rollups
 
 _CHUNKS: Final = [(TABLE_HEADER, b"usage_chunks")]
 _TICK: Final = [(CONTROL_HEADER, CONTROL_TICK)]
@@ -93,10 +93,11 @@ class Emitter:
 
     def _flush_chunk(self, chunk: Chunk) -> int:
         key = message_key(chunk.source.topic_id, str(chunk.source.partition))
-        rows = take_rollup_rows(chunk)
-        publish_rollups(self._outbox, rows, key)
+        rows = take_rows(chunk)
+        publish_distinct_values(self._outbox, rows.distinct_values, key)
+        publish_rollups(self._outbox, rows.rollups, key)
         self._outbox.produce(USAGE_ROLLUPS, take_accounting_row(chunk), key, _CHUNKS)
-        return len(rows) + 1
+        return len(rows.distinct_values) + len(rows.rollups) + 1
 
     async def acknowledged(self) -> None:
         """Wait until the broker has everything sent so far.

@@ -20,6 +20,7 @@ ANY_PARTITION: Final = -1
 
 _MESSAGE_BYTES: Final = 262_144
 _ROLLUPS: Final = [(TABLE_HEADER, b"usage_rollups")]
+_DISTINCT_VALUES: Final = [(TABLE_HEADER, b"usage_distinct_values")]
 
 
 class Outbox(Protocol):
@@ -41,6 +42,12 @@ def publish_rollups(outbox: Outbox, rows: Iterable[bytes], key: bytes) -> None:
     """Send rows of `usage_rollups`, many to a record."""
     for lines in _messages(rows):
         outbox.produce(USAGE_ROLLUPS, lines, key, _ROLLUPS)
+
+
+def publish_distinct_values(outbox: Outbox, rows: Iterable[bytes], key: bytes) -> None:
+    """Send rows of `usage_distinct_values`, many to a record."""
+    for lines in _messages(rows):
+        outbox.produce(USAGE_ROLLUPS, lines, key, _DISTINCT_VALUES)
 
 
 def _messages(rows: Iterable[bytes]) -> Iterator[bytes]:

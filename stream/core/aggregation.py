@@ -1,13 +1,29 @@
-"""What a window's events add up to: absolute totals, exact however many numbers they are made of."""
+"""What a window's events add up to: absolute totals, exact however many values they are made of."""
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from stream.core.definitions import Aggregation
-from stream.core.numbers import scaled
+from stream.core.numbers import exact_number, property_text, scaled
+from stream.core.rejections import Reason, RejectedError
+
+MAX_VALUE_BYTES: Final = 512
+"""Of a group value, and of a value that COUNT_UNIQUE tells apart, in UTF-8."""
+
+
+class Distinct(msgspec.Struct, gc=False):
+    """The distinct values of one row.
+
+    Attributes:
+        values: All of them.
+        unsent: Those found since rows were last taken, in the order they came.
+    """
+
+    values: set[str]
+    unsent: list[str]
 
 
 class Cell(msgspec.Struct, gc=False):
@@ -20,6 +36,7 @@ class Cell(msgspec.Struct, gc=False):
         low: Least number.
         high: Greatest number.
         latest: The number of the greatest (latest_time, latest_offset).
+        distinct: What COUNT_UNIQUE tells apart; None for every other aggregation.
         changed: Whether it differs from what was last flushed.
     """
 
@@ -31,6 +48,7 @@ class Cell(msgspec.Struct, gc=False):
     latest: int | Decimal | None = None
     latest_time: int = -1
     latest_offset: int = -1
+    distinct: Distinct | None = None
     changed: bool = False
 
 
@@ -60,11 +78,52 @@ def add_latest(cell: Cell, number: int | Decimal, timestamp: int, offset: int) -
         cell.latest, cell.latest_time, cell.latest_offset = number, timestamp, offset
 
 
-ADD: Final[dict[Aggregation, Callable[[Cell, int | Decimal, int, int], None]]] = {
+def add_distinct(cell: Cell, text: str, _timestamp: int, _offset: int) -> None:
+    """Keep a text that is not among the values yet."""
+    distinct = cell.distinct
+    if distinct is None:
+        cell.distinct = Distinct({text}, [text])
+    elif text not in distinct.values:
+        distinct.values.add(text)
+        distinct.unsent.append(text)
+
+
+def distinct_text(value: object) -> str:
+    """Return the text by which COUNT_UNIQUE tells values apart: the one filters compare.
+
+    Raises:
+        RejectedError: TOO_LONG, over 512 bytes.
+        InexactNumberError: The value is a float.
+    """
+    text = property_text(value)
+    if is_too_long(text):
+        raise RejectedError(
+            Reason.TOO_LONG, f"a value over {MAX_VALUE_BYTES} bytes, which is too long to be told apart"
+        )
+    return text
+
+
+def is_too_long(text: str) -> bool:
+    """Return whether a text takes more than MAX_VALUE_BYTES in UTF-8."""
+    return len(text) > MAX_VALUE_BYTES // 4 and len(text.encode()) > MAX_VALUE_BYTES
+
+
+READ: Final[dict[Aggregation, Callable[[object], Any]]] = {
+    Aggregation.SUM: exact_number,
+    Aggregation.AVG: exact_number,
+    Aggregation.MIN: exact_number,
+    Aggregation.MAX: exact_number,
+    Aggregation.LATEST: exact_number,
+    Aggregation.COUNT_UNIQUE: distinct_text,
+}
+"""What of a property's value counts, for every aggregation of a field: its number, or its text."""
+
+ADD: Final[dict[Aggregation, Callable[[Cell, Any, int, int], None]]] = {
     Aggregation.SUM: add_sum,
     Aggregation.AVG: add_sum,
     Aggregation.MIN: add_least,
     Aggregation.MAX: add_greatest,
     Aggregation.LATEST: add_latest,
+    Aggregation.COUNT_UNIQUE: add_distinct,
 }
-"""How a number enters a cell, for every aggregation of a field."""
+"""How that enters a cell."""

@@ -11,7 +11,7 @@ _FOREVER: Final = 1 << 62
 
 
 class Aggregation(StrEnum):
-    """What a meter makes of the events it matches; COUNT_UNIQUE is modelled but not counted yet."""
+    """What a meter makes of the events it matches."""
 
     COUNT = "COUNT"
     SUM = "SUM"
@@ -19,6 +19,7 @@ class Aggregation(StrEnum):
     MIN = "MIN"
     MAX = "MAX"
     LATEST = "LATEST"
+    COUNT_UNIQUE = "COUNT_UNIQUE"
     DURATION = "DURATION"
 
 

@@ -2,14 +2,13 @@
 
 from typing import Any, Final
 
-from stream.core.aggregation import ADD, Cell
+from stream.core.aggregation import ADD, MAX_VALUE_BYTES, READ, Cell, is_too_long
 from stream.core.definitions import Aggregation, DefinitionSet, InForce
-from stream.core.numbers import exact_number, property_text
+from stream.core.numbers import property_text
 from stream.core.rejections import Reason, RejectedError
 from stream.core.windows import split_interval
 from stream.core.wire import Event
 
-MAX_GROUP_BYTES: Final = 512
 _NO_PROPERTIES: Final[dict[str, Any]] = {}
 _NO_GROUP: Final[tuple[str, ...]] = ()
 
@@ -28,6 +27,7 @@ class Lane:
         "_filters",
         "_group_by",
         "_measures_time",
+        "_read",
         "_window_ms",
         "cells",
         "changed",
@@ -52,6 +52,7 @@ class Lane:
         self._group_by = definition.group_by
         self._window_ms = definition.window_ms
         self._add = ADD.get(definition.aggregation)
+        self._read = READ.get(definition.aggregation, property_text)
         self._measures_time = definition.aggregation is Aggregation.DURATION
 
     def offer(self, event: Event, offset: int) -> bool:
@@ -76,10 +77,10 @@ class Lane:
         value = properties.get(self._field)
         if value is None:
             raise RejectedError(Reason.FIELD_MISSING, f"properties has no {self._field!r}")
-        number = exact_number(value)
+        value = self._read(value)
         cell = self._cell((event.customer_id, timestamp - timestamp % self._window_ms, group))
         cell.event_count += 1
-        self._add(cell, number, timestamp, offset)
+        self._add(cell, value, timestamp, offset)
         return True
 
     def _offer_interval(self, event: Event) -> bool:
@@ -124,9 +125,9 @@ class Lane:
     def _group(self, properties: dict[str, Any]) -> tuple[str, ...]:
         values = tuple([property_text(properties.get(key, "")) for key in self._group_by])
         for key, value in zip(self._group_by, values, strict=True):
-            if len(value) > MAX_GROUP_BYTES // 4 and len(value.encode()) > MAX_GROUP_BYTES:
+            if is_too_long(value):
                 raise RejectedError(
-                    Reason.TOO_LONG, f"properties.{key}, a group value, is over {MAX_GROUP_BYTES} bytes"
+                    Reason.TOO_LONG, f"properties.{key}, a group value, is over {MAX_VALUE_BYTES} bytes"
                 )
         return values
 

@@ -3,12 +3,13 @@
 Names and types are those of the ClickHouse tables of the same names; a row is one line of JSON.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stream.core.aggregation import Cell
+from stream.core.aggregation import Cell, Distinct
 from stream.core.chunks import Chunk
 from stream.core.definitions import Aggregation
 from stream.core.matching import Lane
@@ -19,28 +20,54 @@ _SUMMED: Final = (Aggregation.SUM, Aggregation.AVG)
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def take_rollup_rows(chunk: Chunk) -> list[bytes]:
-    """Return the rows of `usage_rollups` that changed since they were last taken, one line each."""
-    rows = []
+class Rows(NamedTuple):
+    """What changed, one line a row: rows of `usage_rollups`, and of `usage_distinct_values`."""
+
+    rollups: list[bytes]
+    distinct_values: list[bytes]
+
+
+def take_rows(chunk: Chunk) -> Rows:
+    """Return the rows that changed since they were last taken.
+
+    Of distinct values only new ones are: a value once found stays, so its row never changes again.
+    """
+    rows = Rows([], [])
     for lane in chunk.lanes.changed():
-        common = _encode(_lane_fields(chunk, lane))[:-1] + b","
+        origin = _origin_fields(chunk, lane)
+        of_rollup = _opened(origin | _counting_fields(lane))
+        of_value = _opened(origin | {"present": True})
         for key in lane.changed:
             cell = lane.cells[key]
             cell.changed = False
-            rows.append(common + _encode(_cell_fields(lane, key, cell))[1:])
+            window = _window_fields(lane, key)
+            rows.rollups.append(of_rollup + _encode(window | _statistics(lane, cell))[1:])
+            if cell.distinct is not None:
+                beginning = of_value + _opened(window)[1:]
+                rows.distinct_values.extend(beginning + value for value in _take_values(cell.distinct))
         lane.changed.clear()
     return rows
 
 
-def _lane_fields(chunk: Chunk, lane: Lane) -> dict[str, Any]:
+def _opened(fields: dict[str, Any]) -> bytes:
+    """Return the beginning of a line, to which further fields are added."""
+    return _encode(fields)[:-1] + b","
+
+
+def _take_values(distinct: Distinct) -> Iterator[bytes]:
+    """Yield the end of a line for every value not sent yet."""
+    for value in distinct.unsent:
+        yield b'"value":' + _encode(value) + b"}"
+    distinct.unsent.clear()
+
+
+def _origin_fields(chunk: Chunk, lane: Lane) -> dict[str, Any]:
     definition = lane.definition
     return {
         "tenant_id": lane.tenant_id,
         "environment_id": lane.environment_id,
         "meter_id": definition.meter_id,
         "meter_version": definition.meter_version,
-        "aggregation": definition.aggregation,
-        "unit": definition.unit,
         "source_topic_id": chunk.source.topic_id,
         "source_partition": chunk.source.partition,
         "chunk_start": chunk.pin.chunk_start,
@@ -49,7 +76,11 @@ def _lane_fields(chunk: Chunk, lane: Lane) -> dict[str, Any]:
     }
 
 
-def _cell_fields(lane: Lane, key: tuple[str, int, tuple[str, ...]], cell: Cell) -> dict[str, Any]:
+def _counting_fields(lane: Lane) -> dict[str, Any]:
+    return {"aggregation": lane.definition.aggregation, "unit": lane.definition.unit}
+
+
+def _window_fields(lane: Lane, key: tuple[str, int, tuple[str, ...]]) -> dict[str, Any]:
     customer_id, window_start, group = key
     definition = lane.definition
     return {
@@ -57,8 +88,13 @@ def _cell_fields(lane: Lane, key: tuple[str, int, tuple[str, ...]], cell: Cell) 
         "group": dict(zip(definition.group_by, group, strict=True)),
         "window_start": window_start // 1000,
         "window_end": (window_start + definition.window_ms) // 1000,
+    }
+
+
+def _statistics(lane: Lane, cell: Cell) -> dict[str, Any]:
+    return {
         "event_count": cell.event_count,
-        "sum": _sum(definition.aggregation, cell),
+        "sum": _sum(lane.definition.aggregation, cell),
         "min": _text(cell.low),
         "max": _text(cell.high),
         "latest": _text(cell.latest),

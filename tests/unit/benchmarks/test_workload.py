@@ -15,7 +15,7 @@ from stream.core.deduplication import Generations
 from stream.core.definitions import DefinitionSet
 from stream.core.log import Record, Source
 from stream.core.pins import Pin
-from stream.core.rows import take_rollup_rows
+from stream.core.rows import take_rows
 from stream.definitions import as_definition
 
 COUNT = 30_000
@@ -73,7 +73,7 @@ def test_the_streams_own_counting_comes_to_the_truth(
 ) -> None:
     chunk = _counted([event.value() for event, _ in published])
     totals: Counter[Cell] = Counter()
-    for row in map(orjson.loads, take_rollup_rows(chunk)):
+    for row in map(orjson.loads, take_rows(chunk).rollups):
         cell = Cell(row["meter_id"], row["tenant_id"], row["customer_id"], row["window_start"])
         totals[cell] += row["event_count"] if row["sum"] is None else int(row["sum"])
     assert differences(totals, truth.once) == []

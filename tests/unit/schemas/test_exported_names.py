@@ -43,6 +43,7 @@ EXPORTED = [
     "CompleteMeter",
     "DeadLetter",
     "DeadLetterReason",
+    "DistinctValue",
     "Filter",
     "Interval",
     "InvalidHeadersError",

@@ -14,7 +14,7 @@ from stream.core.deduplication import Generations
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
 from stream.core.log import Record, Source
 from stream.core.pins import Pin
-from stream.core.rows import take_accounting_row, take_rollup_rows
+from stream.core.rows import take_accounting_row, take_rows
 from stream.emitting import Emitter
 
 NOW = 1_767_225_600_000
@@ -79,7 +79,7 @@ def take(value: bytes) -> Chunk:
     chunk, emissions = Chunk(SOURCE, pin, METERS, Generations(0, 0)), Emissions()
     chunk.count([Record(0, NOW, value=value, key=b"key")], 0, Decoder("default"), emissions)
     Emitter(Outbox(), lambda: 0.0, flush_seconds=1.0, row_budget=1).publish(SOURCE, emissions)
-    take_rollup_rows(chunk)
+    take_rows(chunk)
     take_accounting_row(chunk)
     assert chunk.outcomes.read == 1
     return chunk

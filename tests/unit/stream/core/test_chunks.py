@@ -15,7 +15,7 @@ from stream.core.deduplication import Generations
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
 from stream.core.log import Record, Source
 from stream.core.pins import Pin
-from stream.core.rows import take_accounting_row, take_rollup_rows
+from stream.core.rows import take_accounting_row, take_rows
 
 NOW = 1_767_225_600_000
 CONTROL = (("meterstream-control", b"definitions"),)
@@ -49,7 +49,7 @@ class Counted:
         return self.chunk.count(records, 0, Decoder("foreign"), self.emissions)
 
     def rows(self) -> list[Rollup]:
-        return [Rollup.from_json(row) for row in take_rollup_rows(self.chunk)]
+        return [Rollup.from_json(row) for row in take_rows(self.chunk).rollups]
 
     def outcomes(self) -> dict[str, int]:
         return {name: count for name, count in asdict(self.chunk.outcomes).items() if count}
