@@ -1,6 +1,6 @@
 """A migrated ClickHouse, rows to put in it, and sinks to run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
@@ -12,7 +12,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from confluent_kafka import Producer
 
-from schemas import AggregationType, Rollup
+from schemas import AggregationType, DistinctValue, Meter, Rollup
+from schemas.records import Record
 from sinks.clickhouse import parse_url
 from sinks.migrations import migrate
 from sinks.settings import SinkSettings
@@ -48,6 +49,12 @@ def rollup(tenant: str, meter: str, aggregation: str, **fields: Any) -> Rollup:
     return Rollup.model_validate(row | fields)
 
 
+def distinct_value(tenant: str, meter: str, value: str, **fields: Any) -> DistinctValue:
+    """A value found by the first chunk of partition 0, unless told otherwise."""
+    row = rollup(tenant, meter, "COUNT_UNIQUE").model_dump(include=set(DistinctValue.model_fields))
+    return DistinctValue.model_validate(row | {"value": value} | fields)
+
+
 @dataclass(frozen=True)
 class Metering:
     """The database of the tests."""
@@ -57,8 +64,20 @@ class Metering:
 
     def insert(self, *rows: Rollup) -> None:
         """Straight into the table, as the lines on the topic."""
+        self._insert("usage_rollups", rows)
+
+    def insert_values(self, *rows: DistinctValue) -> None:
+        """Likewise."""
+        self._insert("usage_distinct_values", rows)
+
+    def _insert(self, table: str, rows: Sequence[Record]) -> None:
         block = b"\n".join(row.to_json() for row in rows)
-        self.client.raw_insert("usage_rollups", insert_block=block, fmt="JSONEachRow")
+        self.client.raw_insert(table, insert_block=block, fmt="JSONEachRow")
+
+    def define(self, *meters: Meter) -> None:
+        """Definitions, as they come from their topic."""
+        rows = [(meter.to_json(), offset) for offset, meter in enumerate(meters)]
+        self.client.insert("meters", rows, ["definition", "source_offset"])
 
     def usage(self, tenant: str, columns: str) -> list[Any]:
         """Rows of meter_usage in the order of meter and window."""
@@ -75,6 +94,11 @@ class Metering:
 @pytest.fixture(scope="session", name="rollup")
 def rollup_builder() -> Callable[..., Rollup]:
     return rollup
+
+
+@pytest.fixture(scope="session", name="distinct_value")
+def distinct_value_builder() -> Callable[..., DistinctValue]:
+    return distinct_value
 
 
 @pytest.fixture(scope="session", name="event")

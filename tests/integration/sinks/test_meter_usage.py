@@ -196,6 +196,67 @@ def test_the_largest_sums_are_exact(metering: Any, rollup: Any, fresh: Any) -> N
     assert least == ("-999999999999999.999999999999999999",)
 
 
+def test_a_value_counts_once_however_many_origins_and_versions_found_it(
+    metering: Any, rollup: Any, distinct_value: Any, fresh: Any
+) -> None:
+    tenant = fresh("tenant")
+    for origin in ({}, {"source_partition": 1}, {"chunk_start": 9}, {"meter_version": 2}):
+        metering.insert(rollup(tenant, "m", "COUNT_UNIQUE", event_count=5, **origin))
+        metering.insert_values(
+            distinct_value(tenant, "m", "ann", **origin), distinct_value(tenant, "m", "bob", **origin)
+        )
+    metering.insert_values(distinct_value(tenant, "m", "", chunk_start=9))
+    assert metering.usage(tenant, "value, unique_count, event_count") == [(Decimal(3), 3, 20)]
+
+
+def test_values_belong_to_their_window_group_customer_and_environment(
+    metering: Any, rollup: Any, distinct_value: Any, fresh: Any
+) -> None:
+    tenant = fresh("tenant")
+    places = [
+        {},
+        {"customer_id": "d"},
+        {"environment_id": "test"},
+        {"group": {"model": "a", "size": "1"}},
+        {"window_start": FIRST + 60, "window_end": FIRST + 120},
+        {"window_end": FIRST + 3_600, "meter_version": 2},
+    ]
+    for number, place in enumerate(places):
+        metering.insert(rollup(tenant, "m", "COUNT_UNIQUE", event_count=9, **place))
+        turned = {**place, "group": dict(reversed(place.get("group", {}).items()))}
+        metering.insert_values(
+            *(distinct_value(tenant, "m", f"v{value}", **turned) for value in range(number + 1))
+        )
+    assert sorted(metering.usage(tenant, "unique_count")) == [(number,) for number in range(1, 7)]
+
+
+def test_a_value_taken_back_counts_no_more_and_one_replaced_counts_once(
+    metering: Any, rollup: Any, distinct_value: Any, fresh: Any
+) -> None:
+    tenant = fresh("tenant")
+    metering.insert(rollup(tenant, "m", "COUNT_UNIQUE", event_count=3))
+    metering.insert_values(
+        distinct_value(tenant, "m", "ann", row_version=9, present=False),
+        distinct_value(tenant, "m", "bob", row_version=9),
+    )
+    metering.insert_values(
+        distinct_value(tenant, "m", "ann", row_version=3), distinct_value(tenant, "m", "bob", row_version=3)
+    )
+    assert metering.usage(tenant, "value, unique_count") == [(Decimal(1), 1)]
+
+
+def test_only_count_unique_has_a_unique_count(metering: Any, rollup: Any, fresh: Any) -> None:
+    tenant = fresh("tenant")
+    metering.insert(rollup(tenant, "m", "COUNT"), rollup(tenant, "n", "COUNT_UNIQUE"))
+    assert metering.usage(tenant, "aggregation, unique_count") == [("COUNT", None), ("COUNT_UNIQUE", 0)]
+
+
+def test_values_without_their_rollup_are_no_window(metering: Any, distinct_value: Any, fresh: Any) -> None:
+    tenant = fresh("tenant")
+    metering.insert_values(distinct_value(tenant, "m", "early"))
+    assert metering.usage(tenant, "value") == []
+
+
 def test_completeness_is_the_slowest_partition_of_the_newest_topic(metering: Any, fresh: Any) -> None:
     topic = fresh("topic")
     metering.client.insert(

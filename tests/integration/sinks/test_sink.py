@@ -61,6 +61,23 @@ def test_rollups_of_more_months_than_a_block_may_hold_all_go_in(
         eventually(lambda: metering.count("usage_rollups", tenant) == 250)
 
 
+def test_distinct_values_have_their_table_and_may_be_of_many_months_too(
+    metering: Any, publish: Any, running_sink: Any, distinct_value: Any, fresh: Any, eventually: Any
+) -> None:
+    tenant = fresh("tenant")
+    rows = [
+        distinct_value(
+            tenant, "m", '"é\n', window_start=30 * 86_400 * month, window_end=30 * 86_400 * month + 60
+        )
+        for month in range(1, 121)
+    ]
+    publish("usage-rollups", b"\n".join(row.to_json() for row in rows), table=b"usage_distinct_values")
+    with running_sink(metering.url, fresh("group")):
+        eventually(lambda: metering.count("usage_distinct_values", tenant) == 120)
+    query = "SELECT DISTINCT value, present FROM usage_distinct_values WHERE tenant_id = %(tenant)s"
+    assert list(metering.client.query(query, {"tenant": tenant}).result_rows) == [('"é\n', True)]
+
+
 def test_refused_lines_are_dead_letters_and_the_rest_goes_in(
     metering: Any, publish: Any, running_sink: Any, rollup: Any, fresh: Any, eventually: Any
 ) -> None:

@@ -10,7 +10,7 @@ from stream.core.accounting import Emissions, Refusal
 from stream.core.chunks import Chunk
 from stream.core.decoding import Decoder
 from stream.core.deduplication import Generations
-from stream.core.definitions import Definition, DefinitionSet
+from stream.core.definitions import Aggregation, Definition, DefinitionSet
 from stream.core.log import Record, Source
 from stream.core.pins import Pin
 from stream.core.wire import Boundary
@@ -61,7 +61,13 @@ def emitter(outbox: Outbox, clock: Clock) -> Emitter:
 
 
 @pytest.fixture
-def chunk(definition: Callable[..., Definition]) -> Chunk:
+def chunk(make_chunk: Callable[..., Chunk]) -> Chunk:
+    return make_chunk()
+
+
+@pytest.fixture
+def make_chunk(definition: Callable[..., Definition]) -> Callable[..., Chunk]:
+    """Makes an empty chunk that one meter counts."""
     pin = Pin(
         chunk_start=0,
         topic_id="topic-id",
@@ -74,7 +80,7 @@ def chunk(definition: Callable[..., Definition]) -> Chunk:
         previous_generation=0,
         current_generation=0,
     )
-    return Chunk(SOURCE, pin, DefinitionSet([definition()]), Generations(0, 0))
+    return lambda **meter: Chunk(SOURCE, pin, DefinitionSet([definition(**meter)]), Generations(0, 0))
 
 
 def fill(chunk: Chunk, record: MakeRecord, event_bytes: Bytes, offsets: range) -> None:
@@ -129,6 +135,30 @@ def test_chunks_that_end_do_not_keep_open_ones_from_being_sent(
     clock.seconds = 1.0
     emitter.flush_if_due([chunk])
     assert len(outbox.sent) == 2
+
+
+def test_distinct_values_go_before_their_rollups_and_are_rows_of_the_budget(
+    emitter: Emitter,
+    outbox: Outbox,
+    clock: Clock,
+    make_chunk: Callable[..., Chunk],
+    record: MakeRecord,
+    event_bytes: Bytes,
+) -> None:
+    chunk = make_chunk(aggregation=Aggregation.COUNT_UNIQUE, field="user")
+    records = [record(i, event_bytes(event_id=str(i), properties={"user": f"u{i}"})) for i in range(38)]
+    chunk.count(records, 0, Decoder("foreign"), Emissions())
+    clock.seconds = 1.0
+    emitter.flush_if_due([chunk])  # 38 values, 1 rollup, 1 accounting at 10 a second: 4 seconds
+
+    tables = [dict(headers)["meterstream-table"] for *_, headers in outbox.sent]
+    assert tables == [b"usage_distinct_values", b"usage_rollups", b"usage_chunks"]
+    assert len((outbox.sent[0][1] or b"").splitlines()) == 38
+
+    chunk.count([record(38, event_bytes(event_id="38"))], 0, Decoder("foreign"), Emissions())
+    clock.seconds = 4.9
+    emitter.flush_if_due([chunk])
+    assert len(outbox.sent) == 3
 
 
 def test_nothing_is_sent_while_nothing_changes(

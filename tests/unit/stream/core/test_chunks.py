@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas import ChunkAccounting, Rollup
+from schemas import ChunkAccounting, DistinctValue, Rollup
 from stream.core.accounting import Emissions
 from stream.core.chunks import Chunk
 from stream.core.decoding import Decoder
@@ -217,6 +217,85 @@ def test_a_sum_is_exact_where_floats_are_not(
 
     (row,) = counted.rows()
     assert str(row.sum) == "123456789012345.423456789"
+
+
+UNIQUE = {"aggregation": Aggregation.COUNT_UNIQUE, "field": "tokens"}
+
+
+def test_count_unique_tells_values_apart_by_the_text_filters_compare(
+    record: MakeRecord, event_bytes: Bytes, definition: Make
+) -> None:
+    counted = Counted([definition(**UNIQUE)])
+    values = usage(event_bytes, "a", "A", True, "true", 1, 1.0, "1", "1.0", 1.5, 10**20, "", "a ", False)
+    counted.count(*(record(i, value) for i, value in enumerate(values)))
+
+    rows = take_rows(counted.chunk)
+
+    found = [DistinctValue.from_json(row) for row in rows.distinct_values]
+    texts = ["a", "A", "true", "1", "1.0", "1.5", "1" + "0" * 20, "", "a ", "false"]
+    assert [row.value for row in found] == texts
+    assert all(row.present for row in found)
+    (rollup,) = [Rollup.from_json(row) for row in rows.rollups]
+    assert (rollup.aggregation, rollup.event_count, rollup.sum, rollup.latest) == (
+        "COUNT_UNIQUE",
+        13,
+        None,
+        None,
+    )
+
+
+def test_a_distinct_value_has_the_key_of_its_rollup(
+    record: MakeRecord, event_bytes: Bytes, definition: Make
+) -> None:
+    counted = Counted([definition(**UNIQUE, group_by=("model",), meter_version=3)])
+    for offset, customer in enumerate(("c1", "c2", "c2")):
+        properties = {"tokens": "x", "model": f"m{offset}"}
+        counted.count(
+            record(offset, event_bytes(event_id=str(offset), customer_id=customer, properties=properties))
+        )
+
+    rows = take_rows(counted.chunk)
+
+    rollups = [Rollup.from_json(row) for row in rows.rollups]
+    values = [DistinctValue.from_json(row) for row in rows.distinct_values]
+    key = set(DistinctValue.model_fields) - {"value", "present"}
+    assert len(values) == 3
+    assert [row.model_dump(include=key) for row in values] == [row.model_dump(include=key) for row in rollups]
+
+
+def test_only_new_values_are_taken_and_the_rollup_stays_absolute(
+    record: MakeRecord, event_bytes: Bytes, definition: Make
+) -> None:
+    counted = Counted([definition(**UNIQUE)])
+    taken = []
+    for offset, value in enumerate(("a", "b", "a")):
+        counted.count(record(offset, event_bytes(event_id=str(offset), properties={"tokens": value})))
+        rows = take_rows(counted.chunk)
+        found = [DistinctValue.from_json(row).value for row in rows.distinct_values]
+        taken.append((found, [Rollup.from_json(row).event_count for row in rows.rollups]))
+
+    assert taken == [(["a"], [1]), (["b"], [2]), ([], [3])]
+
+
+@pytest.mark.parametrize(
+    ("properties", "reason"),
+    [({}, "field_missing"), ({"tokens": "é" * 257}, "too_long"), ({"tokens": 10**600}, "too_long")],
+)
+def test_what_count_unique_cannot_tell_apart_is_refused_by_it(
+    record: MakeRecord, event_bytes: Bytes, definition: Make, properties: dict[str, Any], reason: str
+) -> None:
+    counted = Counted([definition(**UNIQUE)])
+    counted.count(record(0, event_bytes(properties=properties)))
+
+    assert [refusal.reason for refusal in counted.emissions.refusals] == [reason]
+    assert take_rows(counted.chunk) == ([], [])
+
+
+def test_a_value_of_512_bytes_is_told_apart(record: MakeRecord, event_bytes: Bytes, definition: Make) -> None:
+    counted = Counted([definition(**UNIQUE)])
+    counted.count(record(0, event_bytes(properties={"tokens": "é" * 256})))
+
+    assert len(take_rows(counted.chunk).distinct_values) == 1
 
 
 def test_filters_are_and_over_keys_or_within_values(
