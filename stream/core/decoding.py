@@ -16,6 +16,7 @@ from stream.core.timestamps import EARLIEST, MAX_INTERVAL_MS, parse_timestamp
 from stream.core.wire import DEFAULT_ENVIRONMENT, Boundary, Event
 
 MAX_ID_BYTES: Final = 512
+_EVENT_IDS: Final = ("event_id", "tenant_id", "event_name", "customer_id", "environment_id")
 _BOUNDARY_IDS: Final = (
     "tenant_id",
     "environment_id",
@@ -86,12 +87,14 @@ def _keys(event: Event) -> int:
 
 def _check_bounds(event: Event, latest: int) -> None:
     """Set the event's timestamps to milliseconds and refuse what is out of bounds."""
-    if not (event.tenant_id and event.event_name and event.customer_id and event.environment_id):
-        raise RejectedError(
-            Reason.INVALID_FIELD, "tenant_id, environment_id, event_name or customer_id is empty"
-        )
-    if event.event_id == "":
-        raise RejectedError(Reason.INVALID_FIELD, "event_id is empty: leave it out where there is none")
+    if not (
+        event.tenant_id.strip()
+        and event.event_name.strip()
+        and event.customer_id.strip()
+        and event.environment_id.strip()  # type: ignore[union-attr] # has its default by now
+        and (event.event_id is None or event.event_id.strip())
+    ):
+        _refuse_blank(event, *_EVENT_IDS)
     event.timestamp = _bounded_time(event.timestamp, latest)
     if event.interval is not None:
         _check_interval(event.interval, latest)
@@ -118,11 +121,7 @@ def _check_interval(interval: wire.Interval, latest: int) -> None:
 
 def _check_boundary(boundary: Boundary, latest: int) -> None:
     """Refuse what `session-boundaries` could not take, where it is forwarded to."""
-    for name in ("tenant_id", "environment_id", "customer_id", "meter_id"):
-        if not getattr(boundary, name).strip():
-            raise RejectedError(Reason.INVALID_FIELD, f"{name} is blank")
-    if boundary.event_id is not None and not boundary.event_id.strip():
-        raise RejectedError(Reason.INVALID_FIELD, "event_id is blank: leave it out where there is none")
+    _refuse_blank(boundary, "event_id", "tenant_id", "environment_id", "customer_id", "meter_id")
     size = sum(len(key.encode()) + len(value.encode()) for key, value in boundary.metadata.items())
     if size > MAX_METADATA_BYTES:
         raise RejectedError(Reason.TOO_LONG, f"metadata is longer than {MAX_METADATA_BYTES} bytes")
@@ -131,6 +130,15 @@ def _check_boundary(boundary: Boundary, latest: int) -> None:
     if boundary.end_time is not None:
         boundary.end_time = _bounded_time(boundary.end_time, latest)
     _check_lengths(boundary, *_BOUNDARY_IDS)
+
+
+def _refuse_blank(decoded: Event | Boundary, *names: str) -> None:
+    """Refuse ids that are empty or nothing but white space, as the schemas do; absent ones are none."""
+    for name in names:
+        text = getattr(decoded, name)
+        if text is not None and not text.strip():
+            hint = ": leave it out where there is none" if name == "event_id" else ": give it a value"
+            raise RejectedError(Reason.INVALID_FIELD, f"{name} is blank{hint}")
 
 
 def _check_lengths(decoded: Event | Boundary, *names: str) -> None:

@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from schemas import DeadLetterReason
+from schemas import DeadLetterReason, UsageEvent
 from stream.core import wire
 from stream.core.decoding import Decoder
 from stream.core.rejections import Reason, RejectedError
@@ -75,6 +76,11 @@ def test_what_is_no_event_is_refused_with_its_reason(
         {"event_id": ""},
         {"event_name": ""},
         {"environment_id": ""},
+        {"tenant_id": " "},
+        {"customer_id": "\t\n"},
+        {"event_id": "\u00a0"},
+        {"event_name": "\u3000 "},
+        {"environment_id": "  "},
         {"timestamp": None},
         {"timestamp": 1.5},
         {"timestamp": True},
@@ -265,6 +271,38 @@ def test_a_boundary_without_a_time_or_out_of_bounds_is_refused(decoder: Decoder)
     assert refusal(decoder, json.dumps(value).encode()).reason is Reason.INVALID_FIELD
     late = refusal(decoder, json.dumps(value | {"end_time": LATEST + 1}).encode())
     assert late.reason is Reason.TIMESTAMP_OUT_OF_BOUNDS
+
+
+_IDS = st.text(st.sampled_from(" \t\r\n\x1f\x85\u00a0\u2003\u200bx\u00e9\0"), max_size=3)
+
+
+@given(
+    ids=st.fixed_dictionaries(
+        {"event_id": _IDS, "tenant_id": _IDS, "event_name": _IDS, "customer_id": _IDS},
+        optional={"environment_id": _IDS},
+    )
+)
+def test_an_id_is_blank_here_where_it_is_for_the_schemas(ids: dict[str, str]) -> None:
+    value = json.dumps({**ids, "timestamp": NOW, "properties": {}}).encode()
+    blank = [name for name, text in ids.items() if not text.strip()]
+    try:
+        UsageEvent.from_json(value)
+        accepted = True
+    except ValidationError:
+        accepted = False
+
+    if accepted:
+        assert isinstance(Decoder("foreign").decode(value, LATEST), Event)
+    else:
+        assert refusal(Decoder("foreign"), value).detail.partition(" is blank")[0] in blank
+
+
+def test_a_blank_id_of_a_foreign_record_is_refused_too(decoder: Decoder) -> None:
+    fields = {"meter_id": "m", "customer_id": "c", "total_usage": 1, "event_time": NOW}
+    for name in ("meter_id", "customer_id", "tenant_id", "event_id", "environment_id"):
+        refused = refusal(decoder, json.dumps(fields | {name: " "}).encode())
+        assert refused.reason is Reason.INVALID_FIELD
+        assert "is blank" in refused.detail
 
 
 def test_every_reason_is_a_dead_letters_reason() -> None:
