@@ -1,7 +1,8 @@
 """`meters apply`, `meters list` and `meters disable`."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -10,6 +11,8 @@ import typer
 from cli.options import DEFAULT_STATE_DIR, StateDir
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from producers import AppliedMeter
     from schemas import Meter, MeterDefinition
 
@@ -127,11 +130,22 @@ def _read(file: str) -> "list[Meter]":
         raise MeterFileError(f"{name}: nothing was published\n{error}") from error
 
 
-def _print_applied(applied: "Iterable[AppliedMeter]") -> None:
+def _print_applied(applied: "Sequence[AppliedMeter]") -> None:
     from cli.tables import print_table
 
     rows = [_applied_row(each) for each in applied]
     print_table((*_IDENTITY, "effective from", "outcome"), rows, right=frozenset({"version"}))
+    for each in applied:
+        if each.refused_start is not None:
+            typer.echo(_refused_start(each.definition, each.refused_start))
+
+
+def _refused_start(definition: "MeterDefinition", asked: "datetime") -> str:
+    return (
+        f"{definition.id} is unchanged and still counts from {_since(definition)}, not from "
+        f"{_moment(asked)}: a published version is immutable, its effective time included; any change of the "
+        "meter, if only of its description, makes a new version, which may have another"
+    )
 
 
 def _applied_row(applied: "AppliedMeter") -> tuple[str, ...]:
@@ -159,8 +173,11 @@ def _named(definition: "MeterDefinition") -> tuple[str, ...]:
 
 
 def _since(definition: "MeterDefinition") -> str:
-    moment = definition.effective_from
-    return f"{moment:%Y-%m-%d %H:%M:%S}" if definition.effective_from_ms else "the beginning"
+    return _moment(definition.effective_from) if definition.effective_from_ms else "the beginning"
+
+
+def _moment(moment: "datetime") -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _identity(definition: "MeterDefinition") -> tuple[str, str, str]:

@@ -10,7 +10,6 @@ from producers.errors import (
     ProducerError,
     PublishError,
     TopicMissingError,
-    UnsupportedMeterError,
 )
 from producers.post import post_ai_meter_usage, post_meter_usage
 from producers.settings import ProducerSettings
@@ -30,7 +29,6 @@ __all__ = [
     "ProducerSettings",
     "PublishError",
     "TopicMissingError",
-    "UnsupportedMeterError",
     "UsageProducer",
     "UsageRecord",
     "apply_meters",

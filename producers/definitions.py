@@ -59,7 +59,6 @@ def apply_meters(
 
     Raises:
         InvalidMeterError: naming every fault of every meter; nothing was published.
-        UnsupportedMeterError: a COUNT_UNIQUE meter; nothing was published.
         TopicMissingError, BrokerUnavailableError: nothing was published.
         UnreadableDefinitionError: a newer release wrote to the topic; nothing was published.
         PublishError: not all was acknowledged; apply again.

@@ -2,7 +2,6 @@
 
     ProducerError
     |-- InvalidEventError      an event that no meter could count (a ValueError); names the field
-    |-- UnsupportedMeterError  a meter that is not counted yet (a ValueError)
     |-- PublishError           one call did not reach its destination; the reason is its text
     |-- DeliveryError          events handed to a UsageProducer were not stored; names them
     |-- ProducerClosedError    a UsageProducer used after close, or in a process forked from its own
@@ -26,10 +25,6 @@ class ProducerError(Exception):
 
 class InvalidEventError(ProducerError, ValueError):
     """An event with a missing, unknown or unusable field."""
-
-
-class UnsupportedMeterError(ProducerError, ValueError):
-    """A well-formed meter that Meterstream cannot count yet."""
 
 
 class PublishError(ProducerError):

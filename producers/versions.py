@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from producers.errors import UnsupportedMeterError
-from schemas import EPOCH, AggregationType, InvalidMeterError, Meter, MeterDefinition, definition, validate
+from schemas import EPOCH, InvalidMeterError, Meter, MeterDefinition, definition, epoch_ms, validate
 
 _NOT_COMPARED = {"meter_version", "effective_from", "created_at", "created_by", "updated_at", "updated_by"}
 
@@ -15,10 +14,15 @@ _Identity = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class AppliedMeter:
-    """What applying a meter came to: a new version, or the one that stood already."""
+    """What applying a meter came to: a new version, or the one that stood already.
+
+    `refused_start` is an effective time that was asked for an unchanged meter and is not its own: a published
+    version is immutable, so it was left as it is.
+    """
 
     definition: MeterDefinition
     outcome: Literal["published", "unchanged"]
+    refused_start: datetime | None = None
 
 
 def next_versions(
@@ -35,7 +39,6 @@ def next_versions(
 
     Raises:
         InvalidMeterError: naming every fault of every meter.
-        UnsupportedMeterError: a COUNT_UNIQUE meter.
     """
     _check(meters)
     newest = _newest(standing)
@@ -45,8 +48,10 @@ def next_versions(
 def _next(
     meter: Meter, standing: MeterDefinition | None, now: datetime, effective_from: datetime | None
 ) -> AppliedMeter:
+    asked = effective_from or meter.effective_from
     if standing is not None and _compared(standing) == _compared(meter):
-        return AppliedMeter(standing, "unchanged")
+        differs = asked is not None and epoch_ms(asked) != standing.effective_from_ms
+        return AppliedMeter(standing, "unchanged", asked if differs else None)
     history = (
         {"meter_version": 1}
         if standing is None
@@ -56,7 +61,7 @@ def _next(
             "created_by": standing.created_by,
         }
     )
-    start = effective_from or meter.effective_from or (EPOCH if standing is None else now)
+    start = asked or (EPOCH if standing is None else now)
     return AppliedMeter(
         definition(meter.model_copy(update={**history, "updated_at": now, "effective_from": start})),
         "published",
@@ -72,11 +77,6 @@ def _check(meters: Sequence[Meter]) -> None:
     ]
     if faults:
         raise InvalidMeterError(faults)
-    for meter in meters:
-        if meter.aggregation is not None and meter.aggregation.type is AggregationType.COUNT_UNIQUE:
-            raise UnsupportedMeterError(
-                f"meter {meter.id}: COUNT_UNIQUE is not counted yet, nothing was published: use another type"
-            )
 
 
 def _faults(meter: Meter) -> tuple[str, ...]:

@@ -74,10 +74,29 @@ def test_a_disabled_meter_is_archived_and_applied_again_it_counts_again(run: Run
     run("meters", "apply", "-", stdin=definition(meter_id))
     assert outcome(run("meters", "disable", meter_id).stdout, meter_id) == ("2", "archived")
     assert outcome(run("meters", "disable", meter_id).stdout, meter_id) == ("2", "unchanged")
+    assert outcome(run("meters", "list").stdout, meter_id) == ("2", "archived")
     assert outcome(run("meters", "apply", "-", stdin=definition(meter_id)).stdout, meter_id) == (
         "3",
         "published",
     )
+    assert outcome(run("meters", "list").stdout, meter_id) == ("3", "published")
+
+
+def test_an_unchanged_meter_says_that_its_effective_time_was_not_changed_and_why(
+    run: Run, meter_id: str
+) -> None:
+    start = ("--effective-from", "2026-01-31T12:00:00+01:00")
+    said = run("meters", "apply", "-", *start, stdin=definition(meter_id)).stdout
+    assert "immutable" not in said
+    assert "immutable" not in run("meters", "apply", "-", *start, stdin=definition(meter_id)).stdout
+    said = run(
+        "meters", "apply", "-", "--effective-from", "2026-03-01T00:00:00Z", stdin=definition(meter_id)
+    ).stdout
+    assert "unchanged" in said
+    assert (
+        f"{meter_id} is unchanged and still counts from 2026-01-31 11:00:00, not from 2026-03-01 00:00:00: "
+        "a published version is immutable"
+    ) in said
 
 
 def test_a_meter_that_is_not_there_cannot_be_disabled(

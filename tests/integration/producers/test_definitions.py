@@ -7,12 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from producers import (
-    BrokerUnavailableError,
-    UnsupportedMeterError,
-    apply_meters,
-    read_definitions,
-)
+from producers import BrokerUnavailableError, apply_meters, read_definitions
 from producers.errors import UnreadableDefinitionError
 from schemas import (
     CONTROL_DEFINITIONS,
@@ -21,6 +16,7 @@ from schemas import (
     USAGE_EVENTS,
     Aggregation,
     AggregationType,
+    InvalidMeterError,
     Meter,
     definition_key,
 )
@@ -74,10 +70,10 @@ def test_nothing_is_published_when_one_meter_is_refused(
     kafka_with_topics: str, pages: Meter, read_topic: Callable[[str], list[Any]]
 ) -> None:
     before = len(read_topic(METER_DEFINITIONS))
-    aggregation = Aggregation(type=AggregationType.COUNT_UNIQUE, field="user")
-    unique = pages.model_copy(update={"id": "unique", "aggregation": aggregation})
-    with pytest.raises(UnsupportedMeterError):
-        apply_meters(kafka_with_topics, [pages, unique])
+    aggregation = Aggregation(type=AggregationType.COUNT_UNIQUE)
+    faulty = pages.model_copy(update={"id": "unique", "aggregation": aggregation})
+    with pytest.raises(InvalidMeterError, match="COUNT_UNIQUE works on"):
+        apply_meters(kafka_with_topics, [pages, faulty])
     assert len(read_topic(METER_DEFINITIONS)) == before
 
 

@@ -209,19 +209,6 @@ def test_every_fault_of_a_file_of_meters_is_named(
     assert "meter 2 (b): event_name: is missing" in said
 
 
-def test_count_unique_is_refused(
-    run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("METERSTREAM_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    file = tmp_path / "meters.json"
-    file.write_text(
-        '{"id": "a", "event_name": "e", "name": "A", "aggregation": {"type": "COUNT_UNIQUE", "field": "f"}}'
-    )
-    code, said = run("meters", "apply", str(file))
-    assert code == 1
-    assert "COUNT_UNIQUE is not counted yet" in said
-
-
 def test_a_time_without_a_zone_is_refused(run: Callable[..., Result]) -> None:
     code, said = run("meters", "apply", "--catalogue", "--effective-from", "2026-01-31T12:00:00")
     assert code == 1

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from producers import TopicMissingError, UnsupportedMeterError, definitions
+from producers import TopicMissingError, definitions
 from producers.versions import next_versions
 from schemas import (
     EPOCH,
     Aggregation,
     AggregationType,
+    Filter,
     InvalidMeterError,
     Meter,
     MeterDefinition,
@@ -84,12 +85,39 @@ def test_every_fault_of_every_meter_is_named() -> None:
     assert all(part in str(raised.value) for part in ("name", "event_name", "more than once"))
 
 
-def test_count_unique_is_refused_until_it_is_counted() -> None:
-    unique = PAGES.model_copy(
-        update={"aggregation": Aggregation(type=AggregationType.COUNT_UNIQUE, field="user")}
-    )
-    with pytest.raises(UnsupportedMeterError, match="COUNT_UNIQUE is not counted yet"):
-        next_versions([unique], [], now=NOW)
+def test_count_unique_is_applied_like_any_other() -> None:
+    aggregation = Aggregation(type=AggregationType.COUNT_UNIQUE, field="user")
+    [version] = _applied([PAGES.model_copy(update={"aggregation": aggregation})], [])
+    assert version.aggregation.type is AggregationType.COUNT_UNIQUE
+
+
+def test_changed_filters_alone_are_a_new_version() -> None:
+    first = _applied([PAGES], [])
+    filters = (Filter(key="model", values=("a", "b")),)
+    [second] = _applied([PAGES.model_copy(update={"filters": filters})], first)
+    assert (second.meter_version, second.effective_from) == (2, NOW)
+    [same] = next_versions([PAGES.model_copy(update={"filters": filters})], [*first, second], now=NOW)
+    assert same.outcome == "unchanged"
+
+
+def test_an_unchanged_meter_keeps_its_effective_time_and_says_so() -> None:
+    standing, later = _applied([PAGES], []), NOW + timedelta(days=1)
+    own = PAGES.model_copy(update={"effective_from": later})
+    asked = [
+        next_versions([PAGES], standing, now=NOW, effective_from=later),
+        next_versions([own], standing, now=NOW),
+        next_versions([PAGES], standing, now=NOW, effective_from=EPOCH),
+        next_versions([PAGES], standing, now=NOW),
+    ]
+    assert [applied.refused_start for [applied] in asked] == [later, later, None, None]
+    assert all(applied.definition == standing[0] for [applied] in asked)
+
+
+def test_a_new_version_takes_the_effective_time_it_is_given() -> None:
+    standing, later = _applied([PAGES], []), NOW + timedelta(days=1)
+    changed = PAGES.model_copy(update={"description": "pages, counted anew"})
+    [applied] = next_versions([changed], standing, now=NOW, effective_from=later)
+    assert (applied.definition.effective_from, applied.refused_start) == (later, None)
 
 
 def test_the_catalogue_can_be_applied() -> None:

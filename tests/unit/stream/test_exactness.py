@@ -1,14 +1,15 @@
 """Whatever fails, the rows add up to a plain fold over the log.
 
 Random histories of one partition: a log with repeats, late events and control records; workers with different
-chunk settings that die before, amid and after a flush, or between a commit and knowing of it; rows
-that land long after their worker died; meters published while counting goes on.
+chunk and dedupe settings that die before, amid and after a flush, or between a commit and knowing of it; rows
+that land long after their worker died; meters published while counting goes on. One meter sums, one tells
+values apart.
 """
 
 import asyncio
 import json
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -18,7 +19,7 @@ import pytest
 
 from schemas import TABLE_HEADER
 from stream.core.decoding import Decoder
-from stream.core.definitions import Definition, DefinitionSet
+from stream.core.definitions import Aggregation, Definition, DefinitionSet
 from stream.core.log import Record, Source
 from stream.core.pins import Pin, decode_pin, encode_pin
 from stream.core.runs import Spacing
@@ -28,11 +29,16 @@ from stream.errors import PartitionLostError
 from stream.owned import Batch, OwnedPartition
 
 NOW = 1_767_225_600_000
-DEDUPE = Spacing(records=40, seconds=90)
-DEPLOYMENTS = [Spacing(64, 60), Spacing(48, 60), Spacing(64, 45)]
+DEPLOYMENTS = [  # chunks, dedupe generations
+    (Spacing(64, 60), Spacing(40, 90)),
+    (Spacing(48, 60), Spacing(40, 90)),
+    (Spacing(64, 45), Spacing(25, 90)),
+    (Spacing(48, 60), Spacing(40, 50)),
+]
 RECORDS = 400
 
-Rows = dict[tuple[Any, ...], tuple[int, int]]
+Row = dict[str, Any]
+Where = tuple[str, int]
 
 
 class WorkerDiedError(Exception):
@@ -56,18 +62,31 @@ def make_log(rng: random.Random) -> list[Record]:
             "event_name": "used",
             "customer_id": f"c{rng.randrange(5)}",
             "timestamp": NOW - rng.choice([0, 1, 2, 5_000]) * 60_000,
-            "properties": {"units": rng.randrange(1, 9)},
+            "properties": {"units": rng.randrange(1, 9), "user": f"u{rng.randrange(8)}"},
         }
         log.append(Record(offset, clock, value=json.dumps(event).encode()))
     return log
 
 
-def plain_fold(log: Sequence[Record]) -> Counter[tuple[str, int]]:
-    """Count each event once; a repeat of an id in its dedupe generation or the one before is none."""
-    first, generation, seen, totals = log[0], 0, dict[str, int](), Counter[tuple[str, int]]()
+@dataclass
+class Totals:
+    """What a customer's windows come to: of the meter that sums, and of the one that tells users apart."""
+
+    units: Counter[Where] = field(default_factory=Counter)
+    events: Counter[Where] = field(default_factory=Counter)
+    users: defaultdict[Where, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+
+def plain_fold(log: Sequence[Record], chunks: dict[int, Row]) -> Totals:
+    """Count each event once; a repeat of an id in its dedupe generation or the one before is none.
+
+    How long a generation is depends on the deployment that pinned a record's chunk, so its accounting says it.
+    """
+    first, generation, seen, totals = log[0], 0, dict[str, int](), Totals()
     for record in log:
-        is_long = record.timestamp - first.timestamp >= DEDUPE.seconds * 1000
-        if is_long or record.offset - first.offset >= DEDUPE.records:
+        chunk = chunks[max(start for start in chunks if start <= record.offset)]
+        is_long = record.timestamp - first.timestamp >= chunk["dedupe_seconds"] * 1000
+        if is_long or record.offset - first.offset >= chunk["dedupe_records"]:
             first, generation = record, generation + 1
         if record.value is None:
             continue
@@ -75,8 +94,10 @@ def plain_fold(log: Sequence[Record]) -> Counter[tuple[str, int]]:
         last = seen.get(event["event_id"])
         seen[event["event_id"]] = generation
         if last is None or generation - last > 1:
-            window = event["timestamp"] // 60_000 * 60
-            totals[event["customer_id"], window] += event["properties"]["units"]
+            where = event["customer_id"], event["timestamp"] // 60_000 * 60
+            totals.units[where] += event["properties"]["units"]
+            totals.events[where] += 1
+            totals.users[where].add(event["properties"]["user"])
     return totals
 
 
@@ -84,26 +105,35 @@ def plain_fold(log: Sequence[Record]) -> Counter[tuple[str, int]]:
 class Store:
     """ClickHouse, as far as it matters: of each row the highest version stays."""
 
-    rows: Rows = field(default_factory=dict)
-    chunks: dict[int, dict[str, Any]] = field(default_factory=dict)
+    rows: dict[tuple[Any, ...], Row] = field(default_factory=dict)
+
+    KEY = ("meter_id", "customer_id", "window_start", "meter_version", "chunk_start", "value")
 
     def insert(self, published: Sequence[tuple[bytes, bytes]]) -> None:
         for table, lines in published:
             for line in lines.splitlines():
                 row = json.loads(line)
-                if table == b"usage_chunks":
-                    known = self.chunks.get(row["chunk_start"])
-                    if known is None or known["row_version"] <= row["row_version"]:
-                        self.chunks[row["chunk_start"]] = row
-                    continue
-                key = (row["customer_id"], row["window_start"], row["meter_version"], row["chunk_start"])
-                if key not in self.rows or self.rows[key][0] <= row["row_version"]:
-                    self.rows[key] = (row["row_version"], int(row["sum"]))
+                key = (table, *(row.get(name) for name in self.KEY))
+                if key not in self.rows or self.rows[key]["row_version"] <= row["row_version"]:
+                    self.rows[key] = row
 
-    def totals(self) -> Counter[tuple[str, int]]:
-        totals = Counter[tuple[str, int]]()
-        for (customer, window, *_), (_, total) in self.rows.items():
-            totals[customer, window] += total
+    def of(self, table: bytes) -> list[Row]:
+        return [row for (name, *_), row in self.rows.items() if name == table]
+
+    @property
+    def chunks(self) -> dict[int, Row]:
+        return {row["chunk_start"]: row for row in self.of(b"usage_chunks")}
+
+    def totals(self) -> Totals:
+        totals = Totals()
+        for row in self.of(b"usage_rollups"):
+            where = row["customer_id"], row["window_start"]
+            if row["aggregation"] == "SUM":
+                totals.units[where] += int(row["sum"])
+            else:
+                totals.events[where] += row["event_count"]
+        for row in self.of(b"usage_distinct_values"):
+            totals.users[row["customer_id"], row["window_start"]].add(row["value"])
         return totals
 
 
@@ -161,9 +191,13 @@ class Broker:
         return self._versions
 
     def known_at(self, end: int) -> DefinitionSet:
+        meters = {"units": Aggregation.SUM, "user": Aggregation.COUNT_UNIQUE}
         return DefinitionSet(
-            self._definition(meter_version=version, event_name="used", aggregation="SUM", field="units")
+            self._definition(
+                meter_id=field, meter_version=version, event_name="used", aggregation=kind, field=field
+            )
             for version in range(1, end + 1)
+            for field, kind in meters.items()
         )
 
 
@@ -171,14 +205,14 @@ async def run_worker(log: list[Record], broker: Broker, *, obey_pins: bool) -> b
     """Count from the pin until the worker dies; True when it has read the whole log and all rows landed."""
     rng = broker.rng
     pin = None if broker.commit is None else decode_pin(*broker.commit)
-    deployed = rng.choice(DEPLOYMENTS)
+    chunk_spacing, dedupe_spacing = rng.choice(DEPLOYMENTS)
     if pin is not None and not obey_pins:
         pin = Pin(
             chunk_start=pin.chunk_start,
             topic_id=pin.topic_id,
             bucket=pin.bucket,
-            chunk_records=deployed.records,
-            chunk_seconds=deployed.seconds,
+            chunk_records=chunk_spacing.records,
+            chunk_seconds=chunk_spacing.seconds,
             dedupe_records=pin.dedupe_records,
             dedupe_seconds=pin.dedupe_seconds,
             definitions_end=broker.end(),
@@ -187,8 +221,8 @@ async def run_worker(log: list[Record], broker: Broker, *, obey_pins: bool) -> b
             current_generation_time=pin.current_generation_time,
         )
     counting = Counting(
-        chunk_spacing=deployed,
-        dedupe_spacing=DEDUPE,
+        chunk_spacing=chunk_spacing,
+        dedupe_spacing=dedupe_spacing,
         decoder=Decoder("foreign"),
         definitions=broker,
         emitter=Emitter(broker, count().__next__, flush_seconds=0.5, row_budget=10**9),
@@ -230,7 +264,7 @@ def test_a_failing_history_counts_what_a_plain_fold_counts(
 ) -> None:
     store, log = history(seed, definition)
 
-    assert store.totals() == plain_fold(log)
+    assert store.totals() == plain_fold(log, store.chunks)
     assert sum(chunk["read"] for chunk in store.chunks.values()) == len(log)
 
 
@@ -240,6 +274,6 @@ def test_the_check_can_fail_a_worker_that_does_not_obey_its_pins_miscounts(
     wrong = 0
     for seed in range(30):
         store, log = history(seed, definition, obey_pins=False)
-        wrong += store.totals() != plain_fold(log)
+        wrong += store.totals() != plain_fold(log, store.chunks)
 
     assert wrong > 0

@@ -160,6 +160,18 @@ def test_offsets_left_out_by_transactions_do_not_end_it(
     assert counted.chunk.read_end == 8
 
 
+def test_a_late_event_from_before_its_meter_was_disabled_counts_and_others_are_unmatched(
+    record: MakeRecord, event_bytes: Bytes, definition: Make
+) -> None:
+    archived = definition(meter_version=2, effective_from=NOW, published=False)
+    counted = Counted([definition(), archived])
+    times = (NOW, NOW - 1, NOW + 1)
+    counted.count(*(record(i, event_bytes(event_id=str(i), timestamp=time)) for i, time in enumerate(times)))
+
+    assert counted.outcomes() == {"read": 3, "accepted": 1, "unmatched": 2}
+    assert [(row.meter_version, row.event_count) for row in counted.rows()] == [(1, 1)]
+
+
 def usage(event_bytes: Bytes, *values: Any) -> list[bytes]:
     return [event_bytes(event_id=str(i), properties={"tokens": value}) for i, value in enumerate(values)]
 

@@ -48,6 +48,37 @@ def test_an_archived_version_counts_nothing_while_in_force(definition: Make) -> 
     assert counted_by(versions, 100) == []
 
 
+def test_a_meter_enabled_again_counts_from_then_on_and_before_it_was_disabled(definition: Make) -> None:
+    versions = [
+        definition(),
+        definition(meter_version=2, effective_from=100, published=False),
+        definition(meter_version=3, effective_from=200),
+    ]
+
+    assert [counted_by(versions, moment) for moment in (99, 100, 199, 200)] == [
+        [("requests", 1)],
+        [],
+        [],
+        [("requests", 3)],
+    ]
+
+
+def test_a_meter_disabled_before_it_was_ever_in_force_never_counts(definition: Make) -> None:
+    versions = [
+        definition(effective_from=200),
+        definition(meter_version=2, effective_from=100, published=False),
+    ]
+
+    assert [counted_by(versions, moment) for moment in (99, 100, 200)] == [[], [], []]
+
+
+def test_a_tenants_archived_meter_hides_the_one_for_every_tenant(definition: Make) -> None:
+    meters = [definition(), definition(tenant_id="acme", published=False)]
+
+    assert counted_by(meters, 0) == []
+    assert counted_by(meters, 0, tenant="other") == [("requests", 1)]
+
+
 def test_a_tenants_own_meter_replaces_the_one_for_every_tenant(definition: Make) -> None:
     meters = [definition(), definition(tenant_id="acme", meter_version=7)]
 
