@@ -40,11 +40,12 @@ def take_rows(chunk: Chunk) -> Rows:
         for key in lane.changed:
             cell = lane.cells[key]
             cell.changed = False
-            window = _window_fields(lane, key)
-            rows.rollups.append(of_rollup + _encode(window | _statistics(lane, cell))[1:])
+            fields = _window_fields(lane, key)
             if cell.distinct is not None:
-                beginning = of_value + _opened(window)[1:]
+                beginning = of_value + _opened(fields)[1:]
                 rows.distinct_values.extend(beginning + value for value in _take_values(cell.distinct))
+            _add_statistics(fields, lane.definition.aggregation, cell)
+            rows.rollups.append(of_rollup + _encode(fields)[1:])
         lane.changed.clear()
     return rows
 
@@ -91,16 +92,14 @@ def _window_fields(lane: Lane, key: tuple[str, int, tuple[str, ...]]) -> dict[st
     }
 
 
-def _statistics(lane: Lane, cell: Cell) -> dict[str, Any]:
-    return {
-        "event_count": cell.event_count,
-        "sum": _sum(lane.definition.aggregation, cell),
-        "min": _text(cell.low),
-        "max": _text(cell.high),
-        "latest": _text(cell.latest),
-        "latest_timestamp": cell.latest_time if cell.latest is not None else None,
-        "latest_offset": cell.latest_offset if cell.latest is not None else None,
-    }
+def _add_statistics(fields: dict[str, Any], aggregation: Aggregation, cell: Cell) -> None:
+    fields["event_count"] = cell.event_count
+    fields["sum"] = _sum(aggregation, cell)
+    fields["min"] = _text(cell.low)
+    fields["max"] = _text(cell.high)
+    fields["latest"] = _text(cell.latest)
+    fields["latest_timestamp"] = cell.latest_time if cell.latest is not None else None
+    fields["latest_offset"] = cell.latest_offset if cell.latest is not None else None
 
 
 def _sum(aggregation: Aggregation, cell: Cell) -> str | None:
