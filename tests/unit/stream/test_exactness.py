@@ -80,7 +80,7 @@ class Totals:
 def plain_fold(log: Sequence[Record], chunks: dict[int, Row]) -> Totals:
     """Count each event once; a repeat of an id in its dedupe generation or the one before is none.
 
-    How long a generation is depends on the deployment that pinned a record's chunk, so its accounting says it.
+    How long a generation is depends on the deployment that pinned a chunk, so the accounting says it.
     """
     first, generation, seen, totals = log[0], 0, dict[str, int](), Totals()
     for record in log:
