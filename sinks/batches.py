@@ -23,12 +23,13 @@ class Batch:
     """Records by table, and the offsets to commit once all of them are written.
 
     `opened_at` is the time of the first record, by the clock of the caller; `homeless` are records that no
-    table takes.
+    table takes; `topics` are those that records were read from.
     """
 
     records: dict[str, list[SourceRecord]] = field(default_factory=dict)
     homeless: list[SourceRecord] = field(default_factory=list)
     offsets: dict[TopicPartition, int] = field(default_factory=dict)
+    topics: set[str] = field(default_factory=set)
     rows: int = 0
     bytes: int = 0
     opened_at: float | None = None
@@ -42,6 +43,7 @@ class Batch:
             self.offsets[record.topic, record.partition] = record.offset + 1
             self.rows += 1
             self.bytes += record.size
+        self.topics.update(topic for topic, _ in self.offsets)
         if self.rows and self.opened_at is None:
             self.opened_at = now
 

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 from urllib3.exceptions import HTTPError
 
-from sinks.errors import ClickHouseAwayError, InvalidUrlError, RowsRefusedError
+from sinks.errors import ClickHouseAwayError, ClickHouseFailsError, InvalidUrlError, RowsRefusedError
 
 _COMPRESS_FROM_BYTES: Final = 65_536
 
@@ -82,13 +82,15 @@ def parse_url(url: str) -> Endpoint:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn the driver's errors into RowsRefusedError or ClickHouseAwayError."""
+    """Turn the driver's errors into RowsRefusedError, ClickHouseFailsError or ClickHouseAwayError."""
     try:
         yield
     except ClickHouseError as error:
         code = getattr(error, "code", None)
         if code in DATA_FAULTS or isinstance(error, DataError):
             raise RowsRefusedError(str(error)) from error
+        if code is not None:
+            raise ClickHouseFailsError(str(error)) from error
         raise ClickHouseAwayError(str(error)) from error
     except (HTTPError, OSError) as error:
         raise ClickHouseAwayError(f"{type(error).__name__}: {error}") from error

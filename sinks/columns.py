@@ -7,10 +7,13 @@ from typing import Final
 from schemas.dead_letters import METER_HEADER, REASON_HEADER, DeadLetter, DeadLetterReason
 from schemas.errors import SchemaError
 from schemas.topics import CONTROL_HEADER
+from sinks.errors import RowsRefusedError
 from sinks.source_records import Headers, SourceRecord
 
 Row = tuple[object, ...]
 NO_HEADERS: Final[dict[str, bytes]] = {}
+_INT32_MAX: Final = 2**31 - 1
+_INT64_MAX: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,14 @@ def rejected_rows(records: Sequence[SourceRecord]) -> list[Row]:
 
 
 def meter_rows(records: Sequence[SourceRecord]) -> list[Row]:
-    """One row a definition; a deleted one (no value) leaves the rows there are."""
-    return [(record.value, record.offset) for record in records if record.value]
+    """One row a definition; a deleted one (no value) leaves the rows there are.
+
+    Raises:
+        RowsRefusedError: a value is empty, which neither defines nor deletes anything.
+    """
+    if any(record.value == b"" for record in records):
+        raise RowsRefusedError("an empty value, where a meter definition or none was expected")
+    return [(record.value, record.offset) for record in records if record.value is not None]
 
 
 def is_control(record: SourceRecord) -> bool:
@@ -102,14 +111,21 @@ def _rejected_row(record: SourceRecord) -> Row:
 def _dead_letter(record: SourceRecord) -> DeadLetter:
     """What the headers say; a foreign record among the dead letters is its own source."""
     try:
-        return DeadLetter.from_headers(record.headers)
+        letter = DeadLetter.from_headers(record.headers)
     except SchemaError as error:
-        return DeadLetter(
-            reason=DeadLetterReason.UNKNOWN_SHAPE,
-            detail=str(error),
-            meter=(record.header(METER_HEADER) or b"").decode(errors="replace"),
-            topic=record.topic,
-            topic_id=record.topic_id,
-            partition=record.partition,
-            offset=record.offset,
-        )
+        return _foreign_letter(record, str(error))
+    if abs(letter.partition) > _INT32_MAX or abs(letter.offset) > _INT64_MAX:
+        return _foreign_letter(record, "its headers name a partition or an offset that cannot be one")
+    return letter
+
+
+def _foreign_letter(record: SourceRecord, detail: str) -> DeadLetter:
+    return DeadLetter(
+        reason=DeadLetterReason.UNKNOWN_SHAPE,
+        detail=detail,
+        meter=(record.header(METER_HEADER) or b"").decode(errors="replace"),
+        topic=record.topic,
+        topic_id=record.topic_id,
+        partition=record.partition,
+        offset=record.offset,
+    )

@@ -1,28 +1,63 @@
 """The sink's Kafka consumer: its configuration, and its messages as source records."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final, cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from sinks.batches import TopicPartition as Place
+from sinks.errors import KafkaAwayError
 from sinks.settings import SinkSettings
 from sinks.source_records import Headers, SourceRecord
 from sinks.topic_ids import TopicIds
 
 _PREFETCH_KILOBYTES: Final = 16 * 1024
+_LAST_TIME: Final = 10_413_791_999_999
+"""The last millisecond of 2299, the last a DateTime64 has: a producer may claim any."""
+_OUT_OF_RANGE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001
+_TRUNCATED: Final = KafkaError._LOG_TRUNCATION  # noqa: SLF001 - confluent-kafka's names for its own errors
+_ANOTHER_TOPIC: Final = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+        KafkaError.UNKNOWN_TOPIC_ID,
+        KafkaError.INCONSISTENT_TOPIC_ID,
+    }
+)
 
 log = logging.getLogger(__name__)
 
 
-def consumer_config(settings: SinkSettings) -> dict[str, str | int | float | bool]:
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll brought.
+
+    Attributes:
+        records: In the order they were read.
+        out_of_range: Partitions that are read no further, for the log does not have the offset that is next.
+        truncated: Partitions that are read no further, for the log has other records where it was read.
+        is_odd: Whether a topic may have been deleted.
+    """
+
+    records: list[SourceRecord] = field(default_factory=list)
+    out_of_range: dict[Place, int] = field(default_factory=dict)
+    truncated: set[Place] = field(default_factory=set)
+    is_odd: bool = False
+
+
+def consumer_config(settings: SinkSettings) -> dict[str, object]:
     """What the consumer is configured with; offsets are committed by the sink alone, after the insert."""
-    config: dict[str, str | int | float | bool] = {
+    config: dict[str, object] = {
         "bootstrap.servers": settings.kafka_bootstrap_servers,
         "group.id": settings.sink_group,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        "auto.offset.reset": "earliest",
+        # Where records are gone, the sink says so before it goes on.
+        "auto.offset.reset": "error",
+        "on_commit": _committed,
         "isolation.level": "read_committed",
         "allow.auto.create.topics": False,
         "partition.assignment.strategy": "cooperative-sticky",
@@ -46,9 +81,15 @@ def open_consumer(settings: SinkSettings) -> Consumer:
     return Consumer(consumer_config(settings), logger=log)
 
 
-def source_records(messages: Iterable[Message], topic_ids: TopicIds) -> list[SourceRecord]:
-    """The records among the messages; errors are logged, and a fatal one raises KafkaException."""
-    return [_source_record(message, topic_ids) for message in messages if _is_record(message)]
+def poll_of(messages: Sequence[Message], topic_ids: TopicIds) -> Poll:
+    """Sort messages; errors are logged, and a fatal one raises KafkaAwayError."""
+    errors = [message for message in messages if message.error() is not None]
+    return Poll(
+        [_source_record(message, topic_ids) for message in messages if message.error() is None],
+        {_place(each): each.offset() or 0 for each in errors if _code(each) in _OUT_OF_RANGE},
+        {_place(each) for each in errors if _code(each) == _TRUNCATED},
+        sum(_is_odd(each) for each in errors) > 0,
+    )
 
 
 def _source_record(message: Message, topic_ids: TopicIds) -> SourceRecord:
@@ -58,21 +99,37 @@ def _source_record(message: Message, topic_ids: TopicIds) -> SourceRecord:
         topic_ids[topic],
         message.partition() or 0,
         message.offset() or 0,
-        max(message.timestamp()[1], 0),
+        min(max(message.timestamp()[1], 0), _LAST_TIME),
         message.key() or b"",
         message.value(),
         tuple(cast("Headers", message.headers() or ())),
     )
 
 
-def _is_record(message: Message) -> bool:
+def _place(message: Message) -> Place:
+    return message.topic() or "", message.partition() or 0
+
+
+def _code(message: Message) -> int:
     error = message.error()
-    if error is None:
-        return True
+    return 0 if error is None else error.code()
+
+
+def _is_odd(message: Message) -> bool:
+    """Log an error, and tell whether it may come of a topic that is another now."""
+    error = message.error()
+    if error is None or error.code() in _OUT_OF_RANGE or error.code() == _TRUNCATED:
+        return False
     if error.fatal():
-        raise KafkaException(error)
-    if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-        log.warning("topic is not there yet, waiting: %s", error.str())
-    else:
-        log.warning("kafka: %s", error)
-    return False
+        raise KafkaAwayError(f"the consumer cannot go on: {error}")
+    log.warning("kafka: %s", error)
+    return error.code() in _ANOTHER_TOPIC
+
+
+def _committed(error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+    """Say what was refused: a later commit covers it, or it is read again and gives the same rows."""
+    refused = [each for each in partitions if each.error is not None]
+    if error is not None and error.code() != KafkaError._NO_OFFSET:  # noqa: SLF001
+        log.warning("commit refused: %s", error)
+    for each in refused:
+        log.warning("commit refused: topic=%s partition=%d error=%s", each.topic, each.partition, each.error)

@@ -4,6 +4,8 @@ SinkError
 ├── SettingMissingError     a setting without which nothing can start
 ├── InvalidUrlError         METERSTREAM_CLICKHOUSE_URL is not a ClickHouse URL
 ├── ClickHouseAwayError     nothing wrong with the rows: try again later
+│   └── ClickHouseFailsError    it answers with an error that is not the rows'
+├── KafkaAwayError          the brokers do not answer
 ├── RowsRefusedError        ClickHouse answers, and will never take these rows
 ├── MigrationError          a migration fails, or changed after it was applied
 └── TopicRecreatedError     a topic was deleted and made anew under the running sink
@@ -34,6 +36,14 @@ class ClickHouseAwayError(SinkError):
     """ClickHouse cannot be reached, or cannot work now; the same request may succeed later."""
 
 
+class ClickHouseFailsError(ClickHouseAwayError):
+    """ClickHouse is there and answers with an error that says nothing of the rows."""
+
+
+class KafkaAwayError(SinkError):
+    """The brokers do not answer, or do not let the sink do what it must."""
+
+
 class RowsRefusedError(SinkError):
     """ClickHouse refuses these rows for what they hold, however often they are sent."""
 
@@ -48,5 +58,5 @@ class TopicRecreatedError(SinkError):
     def __init__(self, topic: str, before: str, now: str) -> None:
         super().__init__(
             f"topic {topic} was made anew while the sink was reading it (its id was {before} and is {now}): "
-            "start the sink again to read the new one"
+            "start the sink again, and it reads the new one from its start"
         )

@@ -1,16 +1,25 @@
 """A batch on its way into ClickHouse, in a thread of its own, so that the consumer is polled meanwhile."""
 
+from collections.abc import Callable, Collection
 from threading import Event, Thread
 
 from sinks.batches import Batch
 from sinks.writer import Writer
 
+Check = Callable[[Collection[str], Event], None]
+"""Raises where topics are not what they were when they were read."""
+
 
 class Flight:
-    """Writes one batch in the background; the thread is a daemon, so that it cannot keep the process."""
+    """Writes one batch in the background; the thread is a daemon, so that it cannot keep the process.
 
-    def __init__(self, batch: Batch, writer: Writer) -> None:
+    Topics are checked after the batch was read and before anything of it is written: rows of a topic made
+    anew would replace those of the old one.
+    """
+
+    def __init__(self, batch: Batch, check: Check, writer: Writer) -> None:
         self.batch = batch
+        self._check = check
         self._writer = writer
         self._stop = Event()
         self._error: BaseException | None = None
@@ -32,6 +41,7 @@ class Flight:
 
     def _write(self) -> None:
         try:
+            self._check(self.batch.topics, self._stop)
             self._writer.write(self.batch, self._stop)
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits, which raises it
             self._error = error

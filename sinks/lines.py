@@ -13,8 +13,12 @@ _SESSION_TIMES: Final = ("started_at", "ended_at", "updated_at")
 
 
 def rollup_lines(records: Sequence[SourceRecord]) -> bytes:
-    """The lines as they are: ClickHouse parses them faster than Python could look at them."""
-    return b"\n".join([record.value or b"" for record in records])
+    """The lines as they are: ClickHouse parses them faster than Python could look at them.
+
+    Raises:
+        RowsRefusedError: a record has no line at all.
+    """
+    return b"\n".join(_values(records))
 
 
 def chunk_lines(records: Sequence[SourceRecord]) -> bytes:
@@ -29,12 +33,26 @@ def session_lines(records: Sequence[SourceRecord]) -> bytes:
 
 def _with_times(records: Sequence[SourceRecord], names: tuple[str, ...]) -> bytes:
     """Write epoch milliseconds as seconds with a fraction, which is how ClickHouse reads a DateTime64."""
-    rows = [
-        _parsed(line) for record in records for line in (record.value or b"").split(b"\n") if line.strip()
-    ]
+    rows = [_parsed(line) for value in _values(records) for line in value.split(b"\n") if line.strip()]
     for row in rows:
         row |= {name: _seconds_text(row[name]) for name in names if row.get(name) is not None}
-    return b"\n".join([orjson.dumps(row) for row in rows])
+    return b"\n".join([_written(row) for row in rows])
+
+
+def _values(records: Sequence[SourceRecord]) -> list[bytes]:
+    """The records' values; ClickHouse would take one without a line for no row and say nothing."""
+    values = [record.value for record in records if record.value and not record.value.isspace()]
+    if len(values) < len(records):
+        raise RowsRefusedError("a record without a line, where rows were expected")
+    return values
+
+
+def _written(row: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(row)
+    except orjson.JSONEncodeError as error:
+        # It writes fewer levels than it reads.
+        raise RowsRefusedError(f"cannot be written as JSON again: {error}") from error
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from threading import Event
 from typing import Final
 
-from sinks.errors import ClickHouseAwayError
+from sinks.errors import ClickHouseAwayError, ClickHouseFailsError
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 5.0
-_LOG_EVERY: Final = 10
+_FIRST_SAID: Final = frozenset({0, 3, 10, 30})
+_SAID_EVERY: Final = 60
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +22,13 @@ def pause_seconds(attempt: int, chance: float) -> float:
     return longest * (0.5 + chance / 2)
 
 
-def retry_while_away(action: Callable[[], None], stop: Event) -> None:
-    """Do it again until ClickHouse is there to do it.
+def is_said(attempt: int) -> bool:
+    """Whether failure `attempt` (from 0) is worth a line: ever fewer, down to one in some minutes."""
+    return attempt in _FIRST_SAID or attempt % _SAID_EVERY == 0
+
+
+def retry_while_away(action: Callable[[], None], table: str, stop: Event) -> None:
+    """Do it again until ClickHouse is there to do it; what fails is said with the table's name.
 
     Raises:
         ClickHouseAwayError: `stop` was set before it came back.
@@ -33,12 +39,26 @@ def retry_while_away(action: Callable[[], None], stop: Event) -> None:
         try:
             action()
         except ClickHouseAwayError as error:
-            if attempt % _LOG_EVERY == 0:
-                log.warning("clickhouse is away, waiting: attempt=%d error=%s", attempt + 1, error)
+            if is_said(attempt):
+                _say(error, table, attempt + 1)
             if stop.wait(pause_seconds(attempt, random.random())):  # noqa: S311 - spreads load, hides nothing
                 raise
             attempt += 1
         else:
             if attempt:
-                log.info("clickhouse is back: attempts=%d", attempt + 1)
+                log.info("clickhouse takes rows again: table=%s attempts=%d", table, attempt + 1)
             return
+
+
+def _say(error: ClickHouseAwayError, table: str, attempts: int) -> None:
+    if not isinstance(error, ClickHouseFailsError):
+        log.warning("clickhouse is away, waiting: table=%s attempts=%d error=%s", table, attempts, error)
+        return
+    log.error(
+        "clickhouse answers and cannot take rows, waiting: table=%s attempts=%d error=%s "
+        "(no row is dropped: mend what it names, as space on its disk, rights, or tables by "
+        "`meterstream migrate`, and the sink goes on)",
+        table,
+        attempts,
+        error,
+    )

@@ -17,6 +17,9 @@ class SinkSettings(BaseSettings):
     consumer_group_instance_id: str | None = None
     """A stable name gives a sink that starts again its partitions back at once."""
 
+    accept_log_start: bool = False
+    """Whether a topic that was never read may begin above offset 0: so it is at a first deployment."""
+
     sink_batch_rows: int = Field(default=50_000, ge=1)
     sink_batch_bytes: int = Field(default=16 * 1024 * 1024, ge=1)
     """A batch is complete at this many records or bytes; two of them are held at most."""

@@ -1,6 +1,7 @@
 """The sink process: Kafka in, ClickHouse out, commit after insert."""
 
 import logging
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -9,16 +10,20 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from sinks.assignments import Assignments, commit_of
 from sinks.batches import Batch, Limits
+from sinks.batches import TopicPartition as Place
 from sinks.clickhouse import ClickHouse
-from sinks.consumer import open_consumer, source_records
+from sinks.cluster import Cluster
+from sinks.consumer import open_consumer, poll_of
+from sinks.counters import Counters, CountersLog
 from sinks.dead_letters import KafkaDeadLetters
-from sinks.errors import ClickHouseAwayError
+from sinks.errors import ClickHouseAwayError, KafkaAwayError
 from sinks.flights import Flight
-from sinks.positions import Positions
 from sinks.settings import SinkSettings
+from sinks.starts import StartRules
 from sinks.tables import SINK_TOPICS
-from sinks.topic_ids import TopicIds, describe_with
+from sinks.topic_ids import TopicIds, TopicWatch
 from sinks.writer import Writer
 
 _POLL_MESSAGES: Final = 500
@@ -33,13 +38,24 @@ log = logging.getLogger(__name__)
 class Sink:
     """Gathers a batch while the one before it is written; commits an offset once all before it is stored."""
 
-    def __init__(self, consumer: Consumer, writer: Writer, topic_ids: TopicIds, limits: Limits) -> None:
+    def __init__(
+        self,
+        consumer: Consumer,
+        writer: Writer,
+        assignments: Assignments,
+        topic_ids: TopicIds,
+        watch: TopicWatch,
+        counters: Counters,
+        limits: Limits,
+    ) -> None:
         self._consumer = consumer
         self._writer = writer
+        self._assignments = assignments
         self._topic_ids = topic_ids
+        self._watch = watch
+        self._counters = counters
         self._limits = limits
         self._batch = Batch()
-        self._positions = Positions()
         self._flight: Flight | None = None
         self._is_paused = False
 
@@ -70,10 +86,28 @@ class Sink:
             log.warning("stopped before all was written: the next sink reads it again")
 
     def _read(self, clock: Callable[[], float]) -> None:
-        messages = self._consumer.consume(_POLL_MESSAGES, _POLL_SECONDS)
-        records = source_records(messages, self._topic_ids)
-        self._topic_ids.read(self._positions.gone_back(records))
-        self._batch.add(records, clock())
+        poll = poll_of(self._consumer.consume(_POLL_MESSAGES, _POLL_SECONDS), self._topic_ids)
+        self._batch.add(poll.records, clock())
+        self._counters.read += len(poll.records)
+        for place, offset in poll.out_of_range.items():
+            self._go_on(place, self._assignments.relocated(place, offset), offset)
+        for place in poll.truncated:
+            self._go_on(place, self._assignments.truncated(place))
+        if poll.is_odd:
+            self._watch.hurry()
+        self._watch.look(clock())
+
+    def _go_on(self, place: Place, found: TopicPartition, offset: float = math.inf) -> None:
+        """Read on from `found` where the offset that was next is not there."""
+        if TopicPartition(*place) not in self._consumer.assignment():
+            return
+        if found.offset < offset:
+            self._forget([place])
+        # A partition that has failed cannot seek: it is given back and taken anew.
+        self._consumer.incremental_unassign([TopicPartition(*place)])
+        self._consumer.incremental_assign([found])
+        if self._is_paused:
+            self._consumer.pause([found])
 
     def _drain(self, deadline: float) -> None:
         self._land(max(0.0, deadline - time.monotonic()))
@@ -82,25 +116,24 @@ class Sink:
             self._land(max(0.0, deadline - time.monotonic()))
 
     def _launch(self) -> None:
-        self._flight = Flight(self._batch, self._writer)
+        self._flight = Flight(self._batch, self._topic_ids.confirm, self._writer)
         self._batch = Batch()
 
     def _land(self, seconds: float) -> None:
         flight = self._flight
         if flight is not None and flight.wait(seconds):
             self._flight = None
+            self._counters.stored += flight.batch.rows
             self._commit(flight.batch)
 
     def _commit(self, batch: Batch) -> None:
-        offsets = [
-            TopicPartition(topic, partition, offset) for (topic, partition), offset in batch.offsets.items()
-        ]
+        offsets = [commit_of(place, offset, self._topic_ids) for place, offset in batch.offsets.items()]
         if not offsets:
             return
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            # Without waiting: brokers that are away must not keep the sink from its group, nor from stopping.
+            self._consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
-            # A later commit covers these, or another sink reads them again and writes the same rows.
             log.warning("commit refused: %s", error)
 
     def _hold_back(self, clock: Callable[[], float]) -> None:
@@ -124,24 +157,23 @@ class Sink:
             log.info("resumed")
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._topic_ids.read({partition.topic for partition in partitions})
+        found = self._assignments.located(partitions)
+        consumer.incremental_assign(found)
         if self._is_paused:
-            consumer.incremental_assign(partitions)
-            consumer.pause(partitions)
+            consumer.pause(found)
         log.info("assigned: %s", _named(partitions))
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._drain(time.monotonic() + _REVOKE_SECONDS)
-        self._forget(partitions)
+        self._forget(_places(partitions))
         log.info("revoked: %s", _named(partitions))
 
     def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._forget(partitions)
+        self._forget(_places(partitions))
+        self._watch.hurry()
         log.warning("lost: %s", _named(partitions))
 
-    def _forget(self, partitions: list[TopicPartition]) -> None:
-        gone = [(partition.topic, partition.partition) for partition in partitions]
-        self._positions.forget(gone)
+    def _forget(self, gone: list[Place]) -> None:
         self._batch.forget(gone)
         if self._flight is not None:
             self._flight.batch.forget(gone)
@@ -153,6 +185,7 @@ def run(settings: SinkSettings) -> int:
     Raises:
         SettingMissingError, InvalidUrlError: nothing was started.
         TopicRecreatedError: start it again to read the new topic.
+        KafkaAwayError: the brokers were away when it could not go on without them.
     """
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -160,26 +193,51 @@ def run(settings: SinkSettings) -> int:
     return run_until(stop, settings)
 
 
-def run_until(stop: Event, settings: SinkSettings) -> int:
+def run_until(stop: Event, settings: SinkSettings, counters: Counters | None = None) -> int:
     """Run the sink until `stop` is set, in any thread; raises as `run`."""
-    writer = Writer(
-        ClickHouse(settings.require_clickhouse_url()), KafkaDeadLetters(settings.kafka_bootstrap_servers)
-    )
-    limits = Limits(settings.sink_batch_rows, settings.sink_batch_bytes, settings.sink_batch_seconds)
+    counters = counters or Counters()
+    clickhouse = ClickHouse(settings.require_clickhouse_url())
     consumer = open_consumer(settings)
-    sink = Sink(consumer, writer, TopicIds(describe_with(settings.kafka_bootstrap_servers)), limits)
+    sink = _sink(settings, consumer, clickhouse, counters, stop)
+    said = CountersLog(counters)
     sink.subscribe()
     log.info("sink started: kafka=%s group=%s", settings.kafka_bootstrap_servers, settings.sink_group)
     try:
         while not stop.is_set():
             sink.step()
+            said.tick(time.monotonic())
         sink.finish(settings.sink_stop_seconds)
-    except ClickHouseAwayError:
+    except (ClickHouseAwayError, KafkaAwayError):
+        if not stop.is_set():
+            raise
         log.exception("stopped before all was written: the next sink reads it again")
     finally:
         consumer.close()
+        said.say()
     log.info("sink stopped")
     return 0
+
+
+def _sink(
+    settings: SinkSettings, consumer: Consumer, clickhouse: ClickHouse, counters: Counters, stop: Event
+) -> Sink:
+    servers = settings.kafka_bootstrap_servers
+    cluster = Cluster(servers)
+    topic_ids = TopicIds(cluster, stop)
+    rules = StartRules(settings.accept_log_start)
+    return Sink(
+        consumer,
+        Writer(clickhouse, KafkaDeadLetters(servers, counters), counters),
+        Assignments(consumer, cluster, topic_ids, rules, counters, stop),
+        topic_ids,
+        TopicWatch(cluster, topic_ids),
+        counters,
+        Limits(settings.sink_batch_rows, settings.sink_batch_bytes, settings.sink_batch_seconds),
+    )
+
+
+def _places(partitions: list[TopicPartition]) -> list[Place]:
+    return [(partition.topic, partition.partition) for partition in partitions]
 
 
 def _named(partitions: list[TopicPartition]) -> str:

@@ -1,4 +1,3 @@
-from collections.abc import Collection, Mapping
 from threading import Event
 
 import pytest
@@ -9,14 +8,10 @@ from sinks.errors import (
     InvalidUrlError,
     MigrationError,
     SettingMissingError,
-    TopicRecreatedError,
 )
 from sinks.migrations import Migration, migrations, pending, statements_of
-from sinks.positions import Positions
 from sinks.retries import pause_seconds, retry_while_away
 from sinks.settings import SinkSettings
-from sinks.source_records import SourceRecord
-from sinks.topic_ids import TopicIds
 
 
 def test_a_url_gives_its_parts_and_defaults() -> None:
@@ -52,7 +47,7 @@ def test_what_fails_for_the_moment_is_tried_until_it_works() -> None:
         if (outcome := outcomes.pop(0)) is not None:
             raise outcome
 
-    retry_while_away(action, Event())
+    retry_while_away(action, "meters", Event())
     assert outcomes == []
 
 
@@ -63,32 +58,7 @@ def test_trying_ends_when_it_is_told_to_stop() -> None:
     stop = Event()
     stop.set()
     with pytest.raises(ClickHouseAwayError):
-        retry_while_away(action, stop)
-
-
-def test_a_topic_made_anew_is_an_error_that_names_it() -> None:
-    answers = iter([{"usage-events": "first"}, {"usage-events": "second"}])
-
-    def describe(_topics: Collection[str]) -> Mapping[str, str]:
-        return next(answers)
-
-    ids = TopicIds(describe)
-    ids.read({"usage-events"})
-    assert ids["usage-events"] == "first"
-    with pytest.raises(TopicRecreatedError, match="usage-events was made anew"):
-        ids.read({"usage-events"})
-
-
-def test_a_position_that_goes_back_is_noticed_once_it_was_read_beyond() -> None:
-    def event(offset: int) -> SourceRecord:
-        return SourceRecord("usage-events", "id", 0, offset, 0, b"", b"")
-
-    positions = Positions()
-    assert positions.gone_back([event(0), event(1)]) == set()
-    assert positions.gone_back([event(5)]) == set()
-    assert positions.gone_back([event(0)]) == {"usage-events"}
-    positions.forget([("usage-events", 0)])
-    assert positions.gone_back([event(0)]) == set()
+        retry_while_away(action, "meters", stop)
 
 
 def test_statements_end_with_a_semicolon_at_the_end_of_a_line() -> None:
