@@ -96,7 +96,7 @@ class Assignments:
         self._counters.rereads += commit is not None and start.offset < commit.offset
 
     def _commit(self, place: Place, start: Start) -> None:
-        """Commit what was found at once, so that it is said once, and that the commit before it is no more."""
+        """Commit what was found at once, so that it is said once and the commit before it is gone."""
         try:
             self._consumer.commit(
                 offsets=[commit_of(place, start.offset, self._topic_ids)], asynchronous=True

@@ -1,7 +1,8 @@
 """A migrated ClickHouse, rows to put in it, and sinks to run."""
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Any
@@ -10,11 +11,13 @@ import clickhouse_connect
 import orjson
 import pytest
 from clickhouse_connect.driver.client import Client
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from schemas import AggregationType, DistinctValue, Meter, Rollup
 from schemas.records import Record
 from sinks.clickhouse import parse_url
+from sinks.counters import Counters
+from sinks.errors import SinkError
 from sinks.migrations import migrate
 from sinks.settings import SinkSettings
 from sinks.sink import run_until
@@ -113,51 +116,152 @@ def metering(clickhouse: str) -> Metering:
 
 
 @pytest.fixture
-def publish(kafka_with_topics: str) -> Iterator[Callable[..., None]]:
-    """Publishes `publish(topic, value, **headers)`, acknowledged by the end of `publish.flush()`."""
+def publish(kafka_with_topics: str) -> Callable[..., None]:
+    """Publishes to the brokers that tests share, as `publish_to`."""
+    return lambda topic, /, *values, **fields: publish_to(kafka_with_topics, topic, *values, **fields)
+
+
+@pytest.fixture(scope="session", name="publish_to")
+def publisher() -> Callable[..., None]:
+    return publish_to
+
+
+def publish_to(
+    servers: str, topic: str, /, *values: bytes | None, key: bytes = b"key", **headers: bytes
+) -> None:
+    """Publish `values`, acknowledged when it returns; `headers` are named without meterstream's prefix."""
     producer = Producer(
         {
             "log_level": 0,
-            "bootstrap.servers": kafka_with_topics,
+            "bootstrap.servers": servers,
             "acks": "all",
             "linger.ms": 5,
-            "message.max.bytes": 1_100_000,
+            "message.max.bytes": 4_000_000,
+            "compression.type": "lz4",
         }
     )
+    named = [(f"meterstream-{name.replace('_', '-')}", value) for name, value in headers.items()]
+    refused: list[KafkaError] = []
 
-    def send(topic: str, /, *values: bytes | None, key: bytes = b"key", **headers: bytes) -> None:
-        named = [(f"meterstream-{name.replace('_', '-')}", value) for name, value in headers.items()]
-        for value in values:
-            producer.produce(topic, value, key, headers=list(named))
-        assert producer.flush(20) == 0
+    def delivered(error: KafkaError | None, _message: Message) -> None:
+        refused.extend([error] if error is not None else [])
 
-    yield send
-    producer.flush(20)
+    for value in values:
+        producer.produce(topic, value, key, headers=list(named), on_delivery=delivered)
+        producer.poll(0)
+    assert producer.flush(20) == 0
+    assert refused == []
+
+
+@dataclass
+class RunningSink:
+    """A sink in a thread; `error` is what it ended by."""
+
+    counters: Counters
+    thread: Thread
+    error: SinkError | None = None
 
 
 @pytest.fixture
-def running_sink(kafka_with_topics: str) -> Callable[..., AbstractContextManager[None]]:
-    """Runs a sink in a thread for as long as a block of code: `running_sink(url, group)`."""
+def sink_of() -> Callable[..., AbstractContextManager[RunningSink]]:
+    """Runs a sink for as long as a block of code: `sink_of(kafka, url, group, **settings)`."""
+
+    @contextmanager
+    def run(servers: str, url: str, group: str, **settings: Any) -> Iterator[RunningSink]:
+        asked = {"sink_batch_seconds": 0.1} | settings
+        chosen = SinkSettings(kafka_bootstrap_servers=servers, clickhouse_url=url, sink_group=group, **asked)
+        stop, counters = Event(), Counters()
+
+        def work() -> None:
+            try:
+                run_until(stop, chosen, counters)
+            except SinkError as error:
+                running.error = error
+
+        running = RunningSink(counters, Thread(target=work))
+        running.thread.start()
+        try:
+            yield running
+        finally:
+            stop.set()
+            running.thread.join(30)
+        assert not running.thread.is_alive()
+
+    return run
+
+
+@pytest.fixture
+def running_sink(
+    kafka_with_topics: str, sink_of: Callable[..., AbstractContextManager[RunningSink]]
+) -> Callable[..., AbstractContextManager[None]]:
+    """Runs a sink on the brokers that tests share: `running_sink(url, group)`; it must not fail."""
 
     @contextmanager
     def run(url: str, group: str) -> Iterator[None]:
-        settings = SinkSettings(
-            kafka_bootstrap_servers=kafka_with_topics,
-            clickhouse_url=url,
-            sink_group=group,
-            sink_batch_seconds=0.1,
-        )
-        stop, ends = Event(), list[int]()
-        thread = Thread(target=lambda: ends.append(run_until(stop, settings)))
-        thread.start()
-        try:
+        with sink_of(kafka_with_topics, url, group) as running:
             yield
-        finally:
-            stop.set()
-            thread.join(30)
-        assert ends == [0]
+        assert running.error is None
 
     return run
+
+
+class Door:
+    """A TCP port before another, which can be shut: then nobody answers, and connections there were break."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._open: list[socket.socket] = []
+        self._listener: socket.socket | None = None
+        self.port = 0
+        self.open()
+        self.shut()
+
+    @property
+    def url(self) -> str:
+        return f"http://default:@127.0.0.1:{self.port}/metering"
+
+    def open(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def shut(self) -> None:
+        if self._listener is not None:
+            _break(self._listener)
+            self._listener = None
+        while self._open:
+            _break(self._open.pop())
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._target))
+                self._open += [near, far]
+                for source, sink in ((near, far), (far, near)):
+                    Thread(target=_carry, args=(source, sink), daemon=True).start()
+
+
+def _carry(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            sink.sendall(data)
+    _break(source)
+    _break(sink)
+
+
+def _break(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
+
+
+@pytest.fixture
+def door(metering: Metering) -> Iterator[Door]:
+    """A door, shut, before the ClickHouse that tests share; its URL is `door.url`."""
+    door = Door(parse_url(metering.url).port)
+    yield door
+    door.shut()
 
 
 def event(tenant: str, number: int, **properties: object) -> bytes:
