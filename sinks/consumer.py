@@ -66,8 +66,10 @@ def consumer_config(settings: SinkSettings) -> dict[str, object]:
         "heartbeat.interval.ms": 3_000,
         # The default of a second between fetches of a full queue quarters the rate.
         "fetch.queue.backoff.ms": 5,
+        # A fetch is bounded as it is compressed, and what it holds is many times that.
         "queued.max.messages.kbytes": _PREFETCH_KILOBYTES,
-        "fetch.message.max.bytes": 4 * 1024 * 1024,
+        "fetch.message.max.bytes": 1024 * 1024,
+        "fetch.max.bytes": 2 * 1024 * 1024,
         # A topic created after the sink started is found within this time.
         "topic.metadata.refresh.interval.ms": 5_000,
     }

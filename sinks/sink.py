@@ -5,7 +5,7 @@ import math
 import signal
 import time
 from collections.abc import Callable
-from threading import Event
+from threading import Event, Thread
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -31,6 +31,7 @@ _POLL_MESSAGES: Final = 500
 _POLL_SECONDS: Final = 0.05
 _HOLD_SECONDS: Final = 1.0
 _REVOKE_SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -212,10 +213,19 @@ def run_until(stop: Event, settings: SinkSettings, counters: Counters | None = N
             raise
         log.exception("stopped before all was written: the next sink reads it again")
     finally:
-        consumer.close()
+        _close(consumer)
         said.say()
     log.info("sink stopped")
     return 0
+
+
+def _close(consumer: Consumer) -> None:
+    """Leave the group; brokers that hang are not waited for, they see by themselves that it is gone."""
+    closing = Thread(target=consumer.close, name="sink-close", daemon=True)
+    closing.start()
+    closing.join(_CLOSE_SECONDS)
+    if closing.is_alive():
+        log.warning("left without a word to the group: the brokers do not answer")
 
 
 def _sink(
