@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Sequence
 from threading import Event
+from time import monotonic
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from sinks.batches import TopicPartition as Place
 from sinks.cluster import Cluster, patiently
+from sinks.commits import Commits
 from sinks.counters import Counters
 from sinks.starts import Commit, Extent, Start, StartRules, after_truncation
 from sinks.topic_ids import TopicIds
@@ -16,12 +18,6 @@ from sinks.topic_ids import TopicIds
 _REQUEST_SECONDS: Final = 5.0
 
 log = logging.getLogger(__name__)
-
-
-def commit_of(place: Place, offset: int, topic_ids: TopicIds) -> TopicPartition:
-    """A commit as it is sent: with the id of the topic it speaks of."""
-    topic, partition = place
-    return TopicPartition(topic, partition, offset, topic_ids[topic])
 
 
 class Assignments:
@@ -33,6 +29,7 @@ class Assignments:
         cluster: Cluster,
         topic_ids: TopicIds,
         rules: StartRules,
+        commits: Commits,
         counters: Counters,
         stop: Event,
     ) -> None:
@@ -40,6 +37,7 @@ class Assignments:
         self._cluster = cluster
         self._topic_ids = topic_ids
         self._rules = rules
+        self._commits = commits
         self._counters = counters
         self._stop = stop
 
@@ -97,12 +95,7 @@ class Assignments:
 
     def _commit(self, place: Place, start: Start) -> None:
         """Commit what was found at once, so that it is said once and the commit before it is gone."""
-        try:
-            self._consumer.commit(
-                offsets=[commit_of(place, start.offset, self._topic_ids)], asynchronous=True
-            )
-        except KafkaException as error:
-            log.warning("commit refused: %s", error)
+        self._commits.send(self._consumer, self._topic_ids, {place: start.offset}, monotonic())
 
 
 def _commit(found: TopicPartition) -> Commit | None:

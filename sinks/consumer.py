@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message
 
 from sinks.batches import TopicPartition as Place
+from sinks.commits import Commits
 from sinks.errors import KafkaAwayError
 from sinks.settings import SinkSettings
 from sinks.source_records import Headers, SourceRecord
@@ -57,7 +58,6 @@ def consumer_config(settings: SinkSettings) -> dict[str, object]:
         "enable.auto.offset.store": False,
         # Where records are gone, the sink says so before it goes on.
         "auto.offset.reset": "error",
-        "on_commit": _committed,
         "isolation.level": "read_committed",
         "allow.auto.create.topics": False,
         "partition.assignment.strategy": "cooperative-sticky",
@@ -78,9 +78,9 @@ def consumer_config(settings: SinkSettings) -> dict[str, object]:
     return config
 
 
-def open_consumer(settings: SinkSettings) -> Consumer:
-    """Create the consumer; it connects by itself, and goes on trying."""
-    return Consumer(consumer_config(settings), logger=log)
+def open_consumer(settings: SinkSettings, commits: Commits) -> Consumer:
+    """Create the consumer; it connects by itself, and goes on trying. `commits` is told what is committed."""
+    return Consumer(consumer_config(settings) | {"on_commit": commits.answered}, logger=log)
 
 
 def poll_of(messages: Sequence[Message], topic_ids: TopicIds) -> Poll:
@@ -126,12 +126,3 @@ def _is_odd(message: Message) -> bool:
         raise KafkaAwayError(f"the consumer cannot go on: {error}")
     log.warning("kafka: %s", error)
     return error.code() in _ANOTHER_TOPIC
-
-
-def _committed(error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-    """Say what was refused: a later commit covers it, or it is read again and gives the same rows."""
-    refused = [each for each in partitions if each.error is not None]
-    if error is not None and error.code() != KafkaError._NO_OFFSET:  # noqa: SLF001
-        log.warning("commit refused: %s", error)
-    for each in refused:
-        log.warning("commit refused: topic=%s partition=%d error=%s", each.topic, each.partition, each.error)

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
-from sinks.assignments import Assignments, commit_of
+from sinks.assignments import Assignments
 from sinks.batches import Batch, Limits
 from sinks.batches import TopicPartition as Place
 from sinks.clickhouse import ClickHouse
 from sinks.cluster import Cluster
+from sinks.commits import Commits
 from sinks.consumer import open_consumer, poll_of
 from sinks.counters import Counters, CountersLog
 from sinks.dead_letters import KafkaDeadLetters
@@ -46,6 +47,7 @@ class Sink:
         assignments: Assignments,
         topic_ids: TopicIds,
         watch: TopicWatch,
+        commits: Commits,
         counters: Counters,
         limits: Limits,
     ) -> None:
@@ -54,6 +56,7 @@ class Sink:
         self._assignments = assignments
         self._topic_ids = topic_ids
         self._watch = watch
+        self._commits = commits
         self._counters = counters
         self._limits = limits
         self._batch = Batch()
@@ -97,6 +100,7 @@ class Sink:
         if poll.is_odd:
             self._watch.hurry()
         self._watch.look(clock())
+        self._commits.send_again(self._consumer, self._topic_ids, clock())
 
     def _go_on(self, place: Place, found: TopicPartition, offset: float = math.inf) -> None:
         """Read on from `found` where the offset that was next is not there."""
@@ -125,17 +129,8 @@ class Sink:
         if flight is not None and flight.wait(seconds):
             self._flight = None
             self._counters.stored += flight.batch.rows
-            self._commit(flight.batch)
-
-    def _commit(self, batch: Batch) -> None:
-        offsets = [commit_of(place, offset, self._topic_ids) for place, offset in batch.offsets.items()]
-        if not offsets:
-            return
-        try:
-            # Without waiting: brokers that are away must not keep the sink from its group, nor from stopping.
-            self._consumer.commit(offsets=offsets, asynchronous=True)
-        except KafkaException as error:
-            log.warning("commit refused: %s", error)
+            offsets = flight.batch.offsets
+            self._commits.send(self._consumer, self._topic_ids, offsets, time.monotonic())
 
     def _hold_back(self, clock: Callable[[], float]) -> None:
         """Read no more until a full batch can be written.
@@ -166,13 +161,18 @@ class Sink:
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._drain(time.monotonic() + _REVOKE_SECONDS)
-        self._forget(_places(partitions))
+        self._give_up(partitions)
         log.info("revoked: %s", _named(partitions))
 
     def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._forget(_places(partitions))
+        self._give_up(partitions)
         self._watch.hurry()
         log.warning("lost: %s", _named(partitions))
+
+    def _give_up(self, partitions: list[TopicPartition]) -> None:
+        gone = [(partition.topic, partition.partition) for partition in partitions]
+        self._forget(gone)
+        self._commits.forget(gone)
 
     def _forget(self, gone: list[Place]) -> None:
         self._batch.forget(gone)
@@ -198,8 +198,9 @@ def run_until(stop: Event, settings: SinkSettings, counters: Counters | None = N
     """Run the sink until `stop` is set, in any thread; raises as `run`."""
     counters = counters or Counters()
     clickhouse = ClickHouse(settings.require_clickhouse_url())
-    consumer = open_consumer(settings)
-    sink = _sink(settings, consumer, clickhouse, counters, stop)
+    commits = Commits()
+    consumer = open_consumer(settings, commits)
+    sink = _sink(settings, consumer, clickhouse, commits, counters, stop)
     said = CountersLog(counters)
     sink.subscribe()
     log.info("sink started: kafka=%s group=%s", settings.kafka_bootstrap_servers, settings.sink_group)
@@ -229,7 +230,12 @@ def _close(consumer: Consumer) -> None:
 
 
 def _sink(
-    settings: SinkSettings, consumer: Consumer, clickhouse: ClickHouse, counters: Counters, stop: Event
+    settings: SinkSettings,
+    consumer: Consumer,
+    clickhouse: ClickHouse,
+    commits: Commits,
+    counters: Counters,
+    stop: Event,
 ) -> Sink:
     servers = settings.kafka_bootstrap_servers
     cluster = Cluster(servers)
@@ -238,16 +244,13 @@ def _sink(
     return Sink(
         consumer,
         Writer(clickhouse, KafkaDeadLetters(servers, counters), counters),
-        Assignments(consumer, cluster, topic_ids, rules, counters, stop),
+        Assignments(consumer, cluster, topic_ids, rules, commits, counters, stop),
         topic_ids,
         TopicWatch(cluster, topic_ids),
+        commits,
         counters,
         Limits(settings.sink_batch_rows, settings.sink_batch_bytes, settings.sink_batch_seconds),
     )
-
-
-def _places(partitions: list[TopicPartition]) -> list[Place]:
-    return [(partition.topic, partition.partition) for partition in partitions]
 
 
 def _named(partitions: list[TopicPartition]) -> str:
