@@ -104,8 +104,18 @@ def _source_record(message: Message, topic_ids: TopicIds) -> SourceRecord:
         min(max(message.timestamp()[1], 0), _LAST_TIME),
         message.key() or b"",
         message.value(),
-        tuple(cast("Headers", message.headers() or ())),
+        _headers(message),
     )
+
+
+def _headers(message: Message) -> Headers:
+    """The headers; none, which is logged, where a name is not UTF-8: confluent-kafka cannot read them."""
+    try:
+        return tuple(cast("Headers", message.headers() or ()))
+    except (SystemError, UnicodeDecodeError):
+        place = message.topic(), message.partition(), message.offset()
+        log.error("headers left out, a name is not UTF-8: topic=%s partition=%s offset=%s", *place)
+        return ()
 
 
 def _place(message: Message) -> Place:

@@ -84,10 +84,15 @@ class Sink:
         """Write and commit what was read, for so long; what is not written is read again by the next sink."""
         self._drain(time.monotonic() + seconds)
         if self._flight is not None:
-            self._flight.abandon()
-            self._flight = None
-            self._batch = Batch()
             log.warning("stopped before all was written: the next sink reads it again")
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Write nothing any more, not even when partitions are taken away."""
+        if self._flight is not None:
+            self._flight.abandon()
+        self._flight = None
+        self._batch = Batch()
 
     def _read(self, clock: Callable[[], float]) -> None:
         poll = poll_of(self._consumer.consume(_POLL_MESSAGES, _POLL_SECONDS), self._topic_ids)
@@ -214,6 +219,7 @@ def run_until(stop: Event, settings: SinkSettings, counters: Counters | None = N
             raise
         log.exception("stopped before all was written: the next sink reads it again")
     finally:
+        sink.abandon()
         _close(consumer)
         said.say()
     log.info("sink stopped")

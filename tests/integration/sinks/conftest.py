@@ -149,7 +149,7 @@ def publish_to(
     for value in values:
         producer.produce(topic, value, key, headers=list(named), on_delivery=delivered)
         producer.poll(0)
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     assert refused == []
 
 

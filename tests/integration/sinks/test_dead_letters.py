@@ -1,5 +1,8 @@
 """Records that ClickHouse refuses, or that are no rows at all: none is dropped, none stops the sink."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +25,23 @@ def strict_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         (altered,) = admin.incremental_alter_configs([topic]).values()
         altered.result()
         yield servers
+
+
+PUBLISH_UNREADABLE = """
+import asyncio, sys
+from aiokafka import AIOKafkaProducer
+
+class Unreadable(str):
+    def encode(self, *_):
+        return bytes([255, 254])
+
+async def publish():
+    async with AIOKafkaProducer(bootstrap_servers=sys.argv[1]) as producer:
+        await producer.send_and_wait("usage-events", sys.argv[2].encode(), headers=[(Unreadable("x"), b"1")])
+
+asyncio.run(publish())
+"""
+"""For aiokafka's plain Python: no other client here lets a header's name be anything but a text."""
 
 
 def letters(metering: Any, topic_key: str) -> list[Any]:
@@ -81,3 +101,22 @@ def test_a_dead_letter_whose_headers_name_no_place_is_stored_as_its_own_source(
         eventually(lambda: len(letters(metering, key)) == 1)
     assert sink.error is None
     assert "cannot be one" in letters(metering, key)[0][1]
+
+
+def test_a_record_whose_headers_cannot_be_read_is_stored_without_them(
+    metering: Any,
+    strict_kafka: str,
+    sink_of: Any,
+    event: Any,
+    fresh: Any,
+    eventually: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tenant = fresh("tenant")
+    arguments = ["-c", PUBLISH_UNREADABLE, strict_kafka, event(tenant, 1).decode()]
+    environment = {**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"}
+    subprocess.run([sys.executable, *arguments], env=environment, check=True, timeout=60)
+    with sink_of(strict_kafka, metering.url, fresh("group")) as sink:
+        eventually(lambda: metering.count("raw_usage_events", tenant) == 1)
+    assert sink.error is None
+    assert "headers left out, a name is not UTF-8: topic=usage-events" in caplog.text

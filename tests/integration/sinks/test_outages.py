@@ -90,7 +90,7 @@ def test_a_broker_killed_and_started_again_under_the_sink_loses_nothing(
 
     def go_on() -> None:
         publish_to(servers, "usage-events", *(event(tenant, number) for number in range(300, 600)))
-        eventually(lambda: metering.count("raw_usage_events", tenant) == 600, within=60)
+        eventually(lambda: metering.count("raw_usage_events", tenant) == 600, within=90)
 
     with (
         supervised_kafka(tmp_path) as (supervisor, servers),
@@ -126,7 +126,7 @@ def test_a_sink_ends_within_ten_seconds_though_its_broker_hangs(
                 os.kill(supervisor.pids()["kafka"], signal.SIGCONT)
         publish_to(servers, "usage-events", *(event(tenant, number) for number in range(300, 400)))
         with sink_of(servers, metering.url, group):
-            eventually(lambda: metering.count("raw_usage_events", tenant) == 400, within=60)
+            eventually(lambda: metering.count("raw_usage_events", tenant) == 400, within=90)
 
 
 def test_sinks_of_one_group_of_which_one_is_killed_store_every_row_once(
@@ -146,7 +146,7 @@ def test_sinks_of_one_group_of_which_one_is_killed_store_every_row_once(
             publish_rows(0)
             first.kill()
             publish_rows(500)
-            eventually(lambda: metering.usage(tenant, "event_count") == [(2_000,)], within=60)
+            eventually(lambda: metering.usage(tenant, "event_count") == [(2_000,)], within=90)
     assert metering.count("usage_rollups", tenant) == 1_000
 
 
@@ -193,7 +193,7 @@ def clickhouse_on_a_small_disk(
         pytest.skip("this system lets nobody mount a disk of his own")
     server = subprocess.Popen([*alone, "sh", "-c", mounting, str(disk), *module, *arguments])
     try:
-        eventually(lambda: clickhouse_answers(port), within=60)
+        eventually(lambda: clickhouse_answers(port), within=90)
         yield clickhouse_url(port), Path(f"/proc/{server.pid}/root{disk}")
     finally:
         server.terminate()
