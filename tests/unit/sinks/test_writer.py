@@ -3,12 +3,14 @@ from collections.abc import Sequence
 from threading import Event
 
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from sinks.batches import Batch
 from sinks.bisection import Refusal
+from sinks.clickhouse import translated_errors
 from sinks.counters import Counters, CountersLog
 from sinks.dead_letters import smaller
-from sinks.errors import ClickHouseAwayError, ClickHouseFailsError
+from sinks.errors import ClickHouseAwayError, ClickHouseFailsError, RowsRefusedError, SinkError
 from sinks.retries import is_said, retry_while_away
 from sinks.source_records import Headers, SourceRecord
 from sinks.writer import Writer
@@ -131,6 +133,31 @@ def test_what_clickhouse_says_is_logged_with_the_table_and_its_own_errors_as_err
     assert line.levelno == level
     assert "table=usage_rollups" in line.getMessage()
     assert str(error) in line.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [
+        (
+            DatabaseError("Code: 243. Cannot reserve, not enough space", code=243),
+            ClickHouseFailsError,
+        ),
+        (
+            DatabaseError("Code: 1002. No space left on device", code=1002),
+            ClickHouseFailsError,
+        ),
+        (DatabaseError("Code: 60. Table metering.meters does not exist", code=60), ClickHouseFailsError),
+        (OperationalError("502 Bad Gateway"), ClickHouseAwayError),
+        (ConnectionResetError("reset by peer"), ClickHouseAwayError),
+        (DatabaseError("Code: 27. Cannot parse input", code=27), RowsRefusedError),
+    ],
+)
+def test_only_what_clickhouse_says_of_the_rows_is_a_fault_of_the_rows(
+    error: Exception, meaning: type[SinkError]
+) -> None:
+    with pytest.raises(meaning) as raised, translated_errors():
+        raise error
+    assert type(raised.value) is meaning
 
 
 def test_counters_are_said_where_they_have_changed_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
