@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import methodcaller
 from typing import Final, cast
 
 from confluent_kafka import Consumer, KafkaError, Message
@@ -19,6 +20,8 @@ _LAST_TIME: Final = 10_413_791_999_999
 """The last millisecond of 2299, the last a DateTime64 has: a producer may claim any."""
 _OUT_OF_RANGE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001
 _TRUNCATED: Final = KafkaError._LOG_TRUNCATION  # noqa: SLF001 - confluent-kafka's names for its own errors
+_READ_HEADERS: Final = methodcaller("headers")
+"""It fails with an error and a result, which Python, once warm, sees only where it calls by way of C."""
 _ANOTHER_TOPIC: Final = frozenset(
     {
         KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -111,7 +114,7 @@ def _source_record(message: Message, topic_ids: TopicIds) -> SourceRecord:
 def _headers(message: Message) -> Headers:
     """The headers; none, which is logged, where a name is not UTF-8: confluent-kafka cannot read them."""
     try:
-        return tuple(cast("Headers", message.headers() or ()))
+        return tuple(cast("Headers", _READ_HEADERS(message) or ()))
     except (SystemError, UnicodeDecodeError):
         place = message.topic(), message.partition(), message.offset()
         log.error("headers left out, a name is not UTF-8: topic=%s partition=%s offset=%s", *place)

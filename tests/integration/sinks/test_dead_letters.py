@@ -46,7 +46,7 @@ asyncio.run(publish())
 
 def letters(metering: Any, topic_key: str) -> list[Any]:
     query = "SELECT length(value), detail, reason FROM rejected_usage_events FINAL WHERE key = %(key)s"
-    return list(metering.client.query(query + " ORDER BY offset", {"key": topic_key}).result_rows)
+    return list(metering.client.query(query + " ORDER BY length(value)", {"key": topic_key}).result_rows)
 
 
 def test_a_dead_letter_too_long_for_its_topic_goes_without_its_value(
