@@ -47,7 +47,11 @@ TOPICS: Final = (
             "retention.ms": str(7 * _DAY_MS),
         },
     ),
-    TopicSpec(SESSION_BOUNDARIES, config={"retention.ms": str(30 * _DAY_MS)}),
+    TopicSpec(
+        SESSION_BOUNDARIES,
+        # Versions of sessions follow these times, and how long they are remembered does.
+        config={"message.timestamp.type": "LogAppendTime", "retention.ms": str(30 * _DAY_MS)},
+    ),
     TopicSpec(
         METER_DEFINITIONS,
         partitions=1,

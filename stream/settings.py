@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stream.core.runs import Spacing
+from stream.core.session_life import Lifetimes
 
 
 class StreamSettings(BaseSettings):
@@ -29,6 +30,17 @@ class StreamSettings(BaseSettings):
     chunk_seconds: int = Field(default=60, gt=0)
     dedupe_records: int = Field(default=131_072, gt=0)
     dedupe_seconds: int = Field(default=3_600, gt=0)
+    session_limit_seconds: float = Field(
+        default=86_400,
+        gt=0,
+        le=31 * 86_400,
+        description="How long a session may be open before it expires: not billed, until a late end comes.",
+    )
+    session_kept_seconds: float = Field(
+        default=7 * 86_400,
+        gt=0,
+        description="How long a completed session can be corrected, from its last boundary on.",
+    )
     flush_seconds: float = Field(
         default=1.0, gt=0, description="How often changed rows are sent, at the most."
     )
@@ -63,6 +75,11 @@ class StreamSettings(BaseSettings):
             "web_host": self.web_host,
             "web_port": web_port,
         }
+
+    @property
+    def session_lifetimes(self) -> Lifetimes:
+        """How long sessions may be open, and are kept."""
+        return Lifetimes(round(self.session_limit_seconds * 1000), round(self.session_kept_seconds * 1000))
 
     @property
     def chunk_spacing(self) -> Spacing:

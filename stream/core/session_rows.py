@@ -146,13 +146,13 @@ def _united(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(united)
 
 
-def rows_of(state: SessionsState, key: SessionKey) -> Iterator[bytes]:
-    """Yield the rows of `usage_rollups` of the sessions that the last change made what they are.
+def rows_of(entries: Iterable[Entry], key: SessionKey) -> Iterator[bytes]:
+    """Yield the rows of `usage_rollups` of a key's sessions.
 
     Each row is a line of JSON. The rows of a session add up to exactly its end - start milliseconds; windows
     that a correction left have rows without events.
     """
-    for entry in state.changed():
+    for entry in entries:
         for count in entry.counts:
             constant = _session_fields(key, entry, count)
             for window, events, milliseconds in _windows(count):

@@ -31,6 +31,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
         sequence: Tells the successive sessions of a switch apart; 1 for a session with an id.
         version: Of the state that changed it last: the version of its rows.
         matched: Whether `counts` are by the definitions in force at its start, with its metadata.
+        expired: Whether it was found open, or waiting for its start, beyond its limit.
     """
 
     sequence: int
@@ -41,6 +42,12 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     updated_at: int
     matched: bool = False
     counts: tuple[Count, ...] = ()
+    expired: bool = False
+
+    @property
+    def moment(self) -> int:
+        """Its start, or its end where that is all there is."""
+        return self.start if self.start is not None else self.end or 0
 
     @property
     def is_complete(self) -> bool:
@@ -56,6 +63,7 @@ class SessionsState(msgspec.Struct, frozen=True, array_like=True):
             from the log does not fall behind the rows already written.
         applied: By source partition, the offset of the last boundary applied.
         horizon: Event time up to which sessions of a switch have been forgotten.
+        touched_at: Log time of the last boundary applied.
     """
 
     version: int = 0
@@ -64,6 +72,7 @@ class SessionsState(msgspec.Struct, frozen=True, array_like=True):
     entries: tuple[Entry, ...] = ()
     last_sequence: int = 0
     horizon: int = -1
+    touched_at: int = 0
 
     def changed(self) -> list[Entry]:
         """Return the sessions that the last change made what they are."""
@@ -84,13 +93,10 @@ def decode_state(value: bytes | None) -> SessionsState:
     return SessionsState() if value is None else _decode(value)
 
 
-def is_older(value: bytes, known: bytes | None) -> bool:
-    """Return whether a state was superseded by a known one of the same key.
+def is_older(state: SessionsState, other: SessionsState) -> bool:
+    """Return whether a state was superseded by another one of the same key.
 
     A worker that was stopped for a while may write the state it had to the changelog, after the partition's
     new owner wrote later ones.
     """
-    if known is None:
-        return False
-    state, other = _decode(value), _decode(known)
     return (state.version, sum(state.applied.values())) < (other.version, sum(other.applied.values()))

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from stream.core.rejections import Reason, RejectedError
+from stream.core.session_life import DEFAULT_LIFETIMES, Lifetimes, remember
 from stream.core.session_state import Entry, SessionsState, encode_state
 from stream.core.switches import Span, Statement, switch_spans
 from stream.core.timestamps import DAY_MS, MAX_INTERVAL_MS
@@ -49,7 +50,13 @@ def is_repeat(state: SessionsState, arrival: Arrival) -> bool:
     return arrival.offset <= state.applied.get(arrival.source, -1)
 
 
-def apply(state: SessionsState, arrival: Arrival, *, identified: bool) -> Applied:
+def apply(
+    state: SessionsState,
+    arrival: Arrival,
+    *,
+    identified: bool,
+    lifetimes: Lifetimes = DEFAULT_LIFETIMES,
+) -> Applied:
     """Apply a boundary.
 
     A refused one leaves the sessions as they are, but for one case: a switch's end before the start known is
@@ -59,10 +66,16 @@ def apply(state: SessionsState, arrival: Arrival, *, identified: bool) -> Applie
         state: What is known of the key.
         arrival: A boundary of that key.
         identified: Whether the key names a session, not a switch.
+        lifetimes: What is older than these is not known any more.
     """
     if is_repeat(state, arrival):
         return Applied(state)
-    state = msgspec.structs.replace(state, applied={**state.applied, arrival.source: arrival.offset})
+    state = remember(state, arrival.timestamp, lifetimes, identified=identified)
+    state = msgspec.structs.replace(
+        state,
+        applied={**state.applied, arrival.source: arrival.offset},
+        touched_at=max(state.touched_at, arrival.timestamp),
+    )
     if arrival.statement in state.statements:
         return Applied(state)
     try:
@@ -71,7 +84,7 @@ def apply(state: SessionsState, arrival: Arrival, *, identified: bool) -> Applie
             return Applied(_apply_to_session(state, arrival))
     except RejectedError as refusal:
         return Applied(state, refusal)
-    return _apply_to_switch(state, arrival)
+    return _apply_to_switch(state, arrival, lifetimes)
 
 
 def _check_alone(state: SessionsState, statement: Statement) -> None:
@@ -108,11 +121,11 @@ def _apply_to_session(state: SessionsState, arrival: Arrival) -> SessionsState:
     return _with_spans(state, arrival, kept, [span])
 
 
-def _apply_to_switch(state: SessionsState, arrival: Arrival) -> Applied:
+def _apply_to_switch(state: SessionsState, arrival: Arrival, lifetimes: Lifetimes) -> Applied:
     new = arrival.statement
     restated = (one for one in state.statements if not one.is_restated_by(new))
     statements = (*restated, new)
-    spans = switch_spans(statements)
+    spans = switch_spans(statements, lifetimes.limit)
     changed = _with_spans(state, arrival, _without_spare_starts(statements, spans), spans)
     return Applied(_forget(changed), _refused_end(new, spans))
 
@@ -143,7 +156,7 @@ def _without_spare_starts(statements: Iterable[Statement], spans: Iterable[Span]
 def _with_spans(
     state: SessionsState, arrival: Arrival, statements: tuple[Statement, ...], spans: Sequence[Span]
 ) -> SessionsState:
-    version = max(state.version + 1, arrival.timestamp)
+    version = max(state.version + 2, arrival.timestamp)  # an expiry adds one
     last_sequence = state.last_sequence
     found, entries = _with_entries(spans, state.entries)
     for span, entry in found:
@@ -151,7 +164,7 @@ def _with_spans(
             last_sequence += 1
             entry = Entry(last_sequence, None, None, {}, 0, 0)  # noqa: PLW2901 - the span's from here on
         entries.append(_changed(entry, span, version, arrival.timestamp))
-    entries.sort(key=lambda entry: (_moment(entry), entry.end or 0, entry.sequence))
+    entries.sort(key=lambda entry: (entry.moment, entry.end or 0, entry.sequence))
     return msgspec.structs.replace(
         state,
         version=version if tuple(entries) != state.entries else state.version,
@@ -187,13 +200,12 @@ def _changed(entry: Entry, span: Span, version: int, timestamp: int) -> Entry:
     if (entry.start, entry.end, entry.metadata) == (span.start, span.end, metadata):
         return entry
     matched = entry.matched and (entry.start, entry.metadata) == (span.start, metadata)
-    return Entry(
+    moved = Entry(
         entry.sequence, span.start, span.end, metadata, version, timestamp, matched, counts=entry.counts
     )
-
-
-def _moment(entry: Entry) -> int:
-    return entry.start if entry.start is not None else entry.end or 0
+    # Moved to an earlier moment it is as long past its limit as it was.
+    expired = entry.expired and not moved.is_complete and moved.moment <= entry.moment
+    return msgspec.structs.replace(moved, expired=expired)
 
 
 def _forget(state: SessionsState) -> SessionsState:
@@ -209,12 +221,12 @@ def _forget(state: SessionsState) -> SessionsState:
 def _is_past(entry: Entry, newest: int) -> bool:
     if entry.end is not None:
         return entry.end < newest - KEPT_MS
-    return _moment(entry) < newest - MAX_INTERVAL_MS - KEPT_MS
+    return entry.moment < newest - MAX_INTERVAL_MS - KEPT_MS
 
 
 def _without_oldest(state: SessionsState) -> SessionsState:
     oldest = state.entries[0]
-    last = oldest.end if oldest.end is not None else _moment(oldest)
+    last = oldest.end if oldest.end is not None else oldest.moment
     others: Mapping[int | None, Entry] = {entry.start: entry for entry in state.entries[1:]}
     ends = {entry.end for entry in state.entries[1:]}
     statements = tuple(

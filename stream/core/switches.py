@@ -49,18 +49,20 @@ class Span(NamedTuple):
         return {key: value for one in self.statements for key, value in one.metadata.items()}
 
 
-def switch_spans(statements: Iterable[Statement]) -> list[Span]:
+def switch_spans(statements: Iterable[Statement], limit: int = MAX_INTERVAL_MS) -> list[Span]:
     """Return a switch's sessions, a function of the statements alone and not of their order.
 
     A boundary with both start and end is a session whatever the switch does. Of the others, in the order of
-    event time: the first start since the last end switches on, an end switches off. An end closes no session
-    longer than 31 days: the start is left open, and a later one, if there is one, is closed instead. Where an
-    end and a start are at one moment, the end is of the session before, if there is one.
+    event time: the first start since the last end switches on, an end switches off. A start more than `limit`
+    milliseconds after the one that switched on begins a session anew, for that one's end was lost: it stays
+    open, and expires. An end closes no session longer than 31 days: the start is left open, and a later one,
+    if there is one, is closed instead. Where an end and a start are at one moment, the end is of the session
+    before, if there is one.
     """
     wholes = {one.start: one for one in statements if one.start is not None and one.end is not None}
     starts = {one.start: one for one in statements if one.end is None and one.start not in wholes}
     ends = {one.end: one for one in statements if one.start is None}
-    spans = _switched(starts, ends)
+    spans = _switched(starts, ends, limit)
     stated = {one.end for one in wholes.values()}
     return [
         *(Span.of(one, one) for one in wholes.values()),
@@ -68,23 +70,39 @@ def switch_spans(statements: Iterable[Statement]) -> list[Span]:
     ]
 
 
-def _switched(starts: dict[int | None, Statement], ends: dict[int | None, Statement]) -> list[Span]:
+def _switched(
+    starts: dict[int | None, Statement], ends: dict[int | None, Statement], limit: int
+) -> list[Span]:
     spans: list[Span] = []
     pending: list[Statement] = []
     for moment in sorted(moment for moment in {*starts, *ends} if moment is not None):
         start, end = starts.get(moment), ends.get(moment)
         if end is not None and pending:
-            spans += _closed(pending, end)
+            spans += _closed(pending, end, limit)
             pending, end = [], None
         if start is not None:
             pending.append(start)
         if end is not None:
-            spans += _closed(pending, end)
+            spans += _closed(pending, end, limit)
             pending = []
-    return [*spans, Span.of(pending[0], None)] if pending else spans
+    return [*spans, *(Span.of(start, None) for start in _switching_on(pending, limit))]
 
 
-def _closed(pending: list[Statement], end: Statement) -> list[Span]:
-    near = [start for start in pending if (end.end or 0) - (start.start or 0) <= MAX_INTERVAL_MS]
-    closed = Span.of(near[0] if near else None, end)
-    return [closed] if near == pending else [Span.of(pending[0], None), closed]
+def _switching_on(pending: Iterable[Statement], limit: int) -> list[Statement]:
+    """Return those of the starts since the last end that begin a session."""
+    first: list[Statement] = []
+    for start in pending:
+        if not first or _apart(first[-1], start.start) > limit:
+            first.append(start)
+    return first
+
+
+def _closed(pending: list[Statement], end: Statement, limit: int) -> list[Span]:
+    near = [start for start in pending if _apart(start, end.end) <= MAX_INTERVAL_MS]
+    first = _switching_on(pending, limit)
+    closed = next((start for start in reversed(first) if start in near), near[0] if near else None)
+    return [*(Span.of(start, None) for start in first if start is not closed), Span.of(closed, end)]
+
+
+def _apart(start: Statement, moment: int | None) -> int:
+    return (moment or 0) - (start.start or 0)

@@ -12,6 +12,7 @@ from schemas import (
     SessionBoundary,
     UndecodableError,
     decode_exactly,
+    parse_key,
     readable_faults,
 )
 from stream.core.log import LogRecord, Source
@@ -74,17 +75,15 @@ def decode_boundary(record: LogRecord, position: Position) -> Boundary:
             "boundaries of one session on different partitions",
         )
     _check_bounds(boundary, record)
-    key = SessionKey(
-        boundary.tenant_id,
-        boundary.environment_id,
-        boundary.customer_id,
-        boundary.meter_id,
-        boundary.device_id,
-        boundary.session_id,
-        boundary.key.decode(),
-    )
+    key = session_key_of(boundary.key)
     statement = Statement(boundary.start_time, boundary.end_time, boundary.metadata)
     return Boundary(key, Arrival(position.name, position.offset, statement, record.timestamp))
+
+
+def session_key_of(key: bytes) -> SessionKey:
+    """Return the parts of a session's key, as `schemas.session_key` made it."""
+    tenant_id, environment_id, customer_id, meter_id, device_id, session_id = parse_key(key)
+    return SessionKey(tenant_id, environment_id, customer_id, meter_id, device_id, session_id, key.decode())
 
 
 def _validated(value: bytes | None) -> SessionBoundary:

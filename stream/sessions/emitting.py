@@ -1,17 +1,19 @@
 """What pairing sends: state changes of sessions, and their rows."""
 
+from collections.abc import Sequence
+
 from schemas import USAGE_SESSIONS, Session, SessionState
 from stream.core.session_rows import SessionKey, rows_of
-from stream.core.session_state import Entry, SessionsState
+from stream.core.session_state import Entry
 from stream.outbox import Outbox, publish_rollups
 
 
-def publish_changed(outbox: Outbox, key: SessionKey, state: SessionsState) -> None:
-    """Send what the last change made of a key's sessions, and its rows: the same ones every time."""
+def publish_sessions(outbox: Outbox, key: SessionKey, entries: Sequence[Entry]) -> None:
+    """Send sessions of a key as they stand, and their rows: the same ones every time."""
     record_key = key.text.encode()
-    for entry in state.changed():
+    for entry in entries:
         outbox.produce(USAGE_SESSIONS, session_of(key, entry).to_json(), record_key)
-    publish_rollups(outbox, rows_of(state, key), record_key)
+    publish_rollups(outbox, rows_of(entries, key), record_key)
 
 
 def session_of(key: SessionKey, entry: Entry) -> Session:
@@ -40,4 +42,6 @@ def session_of(key: SessionKey, entry: Entry) -> Session:
 def _state_of(entry: Entry) -> SessionState:
     if entry.is_complete:
         return SessionState.COMPLETED
+    if entry.expired:
+        return SessionState.EXPIRED
     return SessionState.WAITING if entry.start is None else SessionState.OPEN

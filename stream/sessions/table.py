@@ -1,93 +1,73 @@
-"""The Faust table of open sessions, and its changelog."""
+"""The sessions of one partition: states by key, and when each is to be looked at."""
 
-from collections.abc import Iterable
-from concurrent.futures import Future
-from typing import Any, Final
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
 
-import faust
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, NewTopic
+from stream.core.session_life import Lifetimes, expires_at, forgotten_at
+from stream.core.session_state import SessionsState, decode_state, encode_state, is_older
+from stream.sessions.schedule import Schedule
 
-from schemas import SESSION_BOUNDARIES
-from stream.core.session_state import is_older
-from stream.errors import ChangelogError, TopicMissingError
-
-TABLE: Final = "sessions"
-_BROKER_DEFAULT: Final = -1
-_RPC_SECONDS: Final = 30
+_EXPIRY_WIDTH_MS: Final = 250
+_BUCKETS_KEPT: Final = 10_000
 
 
-class AcknowledgedTable(faust.Table):
-    """A table whose changes can be awaited until the changelog has them."""
+class SessionTable:
+    """What the changelog of one partition has, in memory, encoded: 400 to 700 bytes a session."""
 
-    _sent: Any = None
+    def __init__(self, lifetimes: Lifetimes) -> None:
+        self.lifetimes = lifetimes
+        self._values: dict[bytes, bytes] = {}
+        self._open = Schedule(_EXPIRY_WIDTH_MS)
+        self._kept = Schedule(max(1, lifetimes.kept // _BUCKETS_KEPT))
 
-    def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
-        self._sent = super().send_changelog(*args, **kwargs)
-        return self._sent
+    def __len__(self) -> int:
+        return len(self._values)
 
-    async def put(self, key: bytes, value: bytes) -> None:
-        """Set a key; returns when the broker has it, raises Kafka's error when it refuses it."""
-        self[key] = value
-        await self._sent
+    def get(self, key: bytes) -> SessionsState:
+        """Return what is known of a key: the empty state where nothing is."""
+        return decode_state(self._values.get(key))
 
-    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        """Restore from the changelog, past states that a worker wrote after it had lost the partition."""
-        for event in batch:
-            value = event.message.value
-            if value is None or not is_older(value, self.data.get(event.message.key)):
-                super().apply_changelog_batch([event])
+    def put(self, key: bytes, state: SessionsState) -> None:
+        """Take over a state that the changelog has; an empty one is forgotten."""
+        if state == SessionsState():
+            self._values.pop(key, None)
+            return
+        self._values[key] = encode_state(state)
+        self._schedule(key, state)
 
+    def _schedule(self, key: bytes, state: SessionsState) -> None:
+        expiry = expires_at(state, self.lifetimes)
+        if expiry is not None:
+            self._open.add(key, expiry)
+            return
+        forgotten = forgotten_at(state, self.lifetimes)
+        if forgotten is not None:
+            self._kept.add(key, forgotten)
 
-def changelog_name(consumer_group: str) -> str:
-    """Return the name Faust gives the table's changelog."""
-    return f"{consumer_group}-{TABLE}-changelog"
+    def restore(self, key: bytes, value: bytes | None, version: int) -> None:
+        """Take over a record of the changelog, past those a worker wrote after it had lost the partition.
 
+        Args:
+            key: Of the session.
+            value: The state; None where it was forgotten.
+            version: Of the state that was forgotten.
+        """
+        known = self.get(key)
+        if value is None:
+            if known.version <= version:
+                self._values.pop(key, None)
+        elif not is_older(state := decode_state(value), known):
+            self._values[key] = value
+            self._schedule(key, state)
 
-def create_changelog(bootstrap_servers: str, consumer_group: str) -> None:
-    """Create the changelog if it is not there, with as many partitions as `session-boundaries`. Blocking.
+    def expiring(self, now: int, at_most: int) -> list[tuple[bytes, SessionsState]]:
+        """Take out keys whose sessions may have been open for too long; each is looked at once."""
+        return list(islice(self._known(self._open.due(now)), at_most))
 
-    A key's state is on the partition of the same number as its boundaries.
+    def forgetting(self, log_time: int, at_most: int) -> list[tuple[bytes, SessionsState]]:
+        """Take out keys that may have been kept long enough; each is looked at once."""
+        return list(islice(self._known(self._kept.due(log_time)), at_most))
 
-    Raises:
-        TopicMissingError: `session-boundaries` is not there, or the broker does not answer.
-        ChangelogError: The changelog has another number of partitions, or cannot be created.
-    """
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    partitions = _partitions(admin, SESSION_BOUNDARIES)
-    if partitions is None:
-        raise TopicMissingError(
-            f"{SESSION_BOUNDARIES} is not on {bootstrap_servers}: was `meterstream topics apply` run?"
-        )
-    name = changelog_name(consumer_group)
-    existing = _partitions(admin, name)
-    if existing is None:
-        _create(admin, name, partitions)
-    elif existing != partitions:
-        raise ChangelogError(
-            f"{SESSION_BOUNDARIES} has {partitions} partitions and {name} {existing}: states are by "
-            "partition. Choose another METERSTREAM_SESSIONS_CONSUMER_GROUP: under it they are paired anew "
-            "from all boundaries retained."
-        )
-
-
-def _partitions(admin: AdminClient, topic: str) -> int | None:
-    described = admin.describe_topics(TopicCollection([topic]), request_timeout=_RPC_SECONDS)
-    try:
-        return len(described[topic].result().partitions)
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            return None
-        raise TopicMissingError(f"cannot describe {topic}: {error}; is the broker up?") from error
-
-
-def _create(admin: AdminClient, name: str, partitions: int) -> None:
-    topic = NewTopic(name, partitions, _BROKER_DEFAULT, config={"cleanup.policy": "compact"})
-    created: Future[None] = admin.create_topics([topic], operation_timeout=_RPC_SECONDS)[name]
-    try:
-        created.result()
-    except KafkaException as error:
-        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another worker is starting, too
-            raise ChangelogError(
-                f"cannot create {name}: {error}; create it with {partitions} partitions, compacted"
-            ) from error
+    def _known(self, keys: Iterator[bytes]) -> Iterator[tuple[bytes, SessionsState]]:
+        return ((key, decode_state(self._values[key])) for key in keys if key in self._values)

@@ -1,61 +1,105 @@
-"""Faust's Kafka transport with a consumer that reads committed records only, which its own does not."""
+"""The counting app's transport for the sessions app: batches tagged by the seek they were read after.
 
+Faust seeks at once after a rebalance. Here the table is restored first, in the background and for as long as
+it takes; what is fetched until then is of an older seek, and dropped.
+"""
+
+import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-import aiokafka
+from aiokafka.errors import CommitFailedError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from schemas import SESSION_BOUNDARIES
+from stream.core.beginnings import LogBounds
+from stream.errors import PartitionLostError
+from stream.sessions.positions import Committed
+from stream.transport import BatchConsumer
+
+logger = logging.getLogger(__name__)
 
 
-class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, reading committed."""
+class Owner(Protocol):
+    """Who pairs the partitions this transport reads."""
 
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"  # noqa: SLF001 - read at start; Faust has no setting for it
-        return consumer
+    def begin(self, partitions: list[int], seek: int) -> None:
+        """Own these partitions, once their tables are restored, and none from now until then."""
 
 
-class CommittedConsumer(driver.Consumer):
-    """Faust's consumer over that thread, which takes nothing for done but what it is told is done.
+class Found(NamedTuple):
+    """What there is of a partition that is to be resumed."""
 
-    Faust acknowledges what a stream skips in a rebalance, and what an agent left by an exception; a commit
-    after that would pass over boundaries nobody paired.
-    """
+    committed: Committed | None
+    bounds: LogBounds
+
+
+class BoundaryConsumer(BatchConsumer):
+    """Delivers batches of boundaries read after the last seek, and commits nothing but what is told."""
+
+    _read_seek = 0
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Go back to the commits, and to the log's start where there are none yet.
+        """Have the partitions resumed; `read_from` says later where their reading goes on."""
+        self.seeks += 1
+        self._generation = self._thread.generation
+        assigned = self.assignment()
+        self.app.transport.owner.begin(
+            sorted(tp.partition for tp in assigned if tp.topic == SESSION_BOUNDARIES), self.seeks
+        )
+        return dict.fromkeys(assigned, -1)
 
-        aiokafka leaves a partition without a commit where it is: past what was fetched and dropped while the
-        table was restored.
+    async def find(self, partitions: list[int]) -> dict[int, Found]:
+        """Return what was committed of partitions, and what their logs have."""
+        wanted = [TopicPartition(SESSION_BOUNDARIES, partition) for partition in partitions]
+        committed = await self._thread.committed(wanted)
+        bounds = await self._thread.bounds(wanted)
+        return {one.partition: Found(_committed(committed.get(one)), bounds[one]) for one in wanted}
+
+    async def read_from(self, offsets: Mapping[int, int], seek: int) -> None:
+        """Read partitions on from these offsets; what comes from there is of that seek."""
+        positions = {TopicPartition(SESSION_BOUNDARIES, one): offset for one, offset in offsets.items()}
+        for partition in positions:
+            self._read_offset[TP(*partition)] = None  # Faust's, by which it drops what it has read before
+        await self._thread.seek_all(positions, seek)
+        self._read_seek = seek
+
+    async def commit_paired(self, partition: int, committed: Committed) -> None:
+        """Commit that all before an offset is paired.
+
+        Raises:
+            PartitionLostError: The group refused it, for another worker owns the partition now.
         """
-        committed: Mapping[TP, int] = await super().seek_to_committed()
-        uncommitted = [
-            tp
-            for tp, offset in committed.items()
-            if tp.topic == SESSION_BOUNDARIES and not (offset and offset > 0)
-        ]
-        if uncommitted:
-            await self._thread.seek_to_beginning(*uncommitted)
-        return committed
+        try:
+            await self._thread.commit_in(
+                self._generation,
+                TopicPartition(SESSION_BOUNDARIES, partition),
+                OffsetAndMetadata(committed.offset, committed.topic_id),
+            )
+        except CommitFailedError as refused:
+            raise PartitionLostError(
+                f"the commit of {SESSION_BOUNDARIES}/{partition} was refused: {refused}"
+            ) from refused
 
-    def ack(self, message: Any) -> bool:  # noqa: ARG002 - Faust's signature
-        """Leave it to `done`."""
-        return False
-
-    def done(self, message: Any) -> None:
-        """Let a record be committed, if it was read under the assignment of now."""
-        if message.generation_id == self.app.consumer_generation_id:
-            super().ack(message)
-
-    def _new_consumer_thread(self) -> CommittedConsumerThread:
-        return CommittedConsumerThread(self, loop=self.loop, beacon=self.beacon)
+    async def _begin_anew(self, fault: str) -> None:
+        if self._read_seek == self.seeks:  # else it is about to be set
+            logger.error("a read position lies outside its log: %s", fault)
+            await self.perform_seek()
 
 
-class CommittedTransport(driver.Transport):
-    """The transport of an app that keeps Faust's own commits, after the agent is done with a record."""
+def _committed(found: OffsetAndMetadata | None) -> Committed | None:
+    if found is None or found.offset < 0:
+        return None
+    return Committed(found.offset, found.metadata)
 
-    Consumer = CommittedConsumer
+
+class BoundaryTransport(driver.Transport):
+    """The transport of an app that pairs boundaries; its owner is told of every seek."""
+
+    Consumer = BoundaryConsumer
+
+    def __init__(self, *args: Any, owner: Owner, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.owner = owner

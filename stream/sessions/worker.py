@@ -1,96 +1,165 @@
 """`faust -A stream.sessions worker`: pairs the boundaries of AI sessions.
 
-Faust brings the consumer group, the table with its changelog, and commits, which follow the agent: it is done
-with a record when all that follows from it is acknowledged.
+Faust brings the consumer group, the life cycle and the web server. What is paired, and in which order it is
+remembered, sent and committed, is decided in `stream.sessions.pairing`.
 """
 
 import asyncio
 import logging
-from typing import Any
+import time
+from typing import Any, Final
 
 import faust
 from yarl import URL
 
 from schemas import SESSION_BOUNDARIES
-from stream.core.log import Record, Source
+from stream.core.log import Source
 from stream.definitions import DefinitionLog
+from stream.errors import PartitionLostError
+from stream.patience import patiently
 from stream.publisher import Publisher
-from stream.sessions.pairing import Pairing
-from stream.sessions.table import TABLE, AcknowledgedTable, create_changelog
-from stream.sessions.transport import CommittedTransport
+from stream.sessions.changelog import changelog_name, create_changelog, restore
+from stream.sessions.pairing import OwnedPartition, Pairing
+from stream.sessions.positions import Committed, position_after
+from stream.sessions.table import SessionTable
+from stream.sessions.transport import BoundaryTransport
 from stream.settings import StreamSettings
 from stream.topic_ids import read_topic_id
 
 logger = logging.getLogger(__name__)
+
+_FETCH_RECORDS: Final = 500
+_QUEUED_BATCHES: Final = 4
+_EXPIRY_SECONDS: Final = 1.0
+_TOPIC_ID_SECONDS: Final = 10.0
 
 
 class SessionsApp(faust.App):
     """A Faust app that has its table's changelog made before it joins the group."""
 
     async def on_start(self) -> None:
-        """Make the changelog: brokers create no topics themselves, and Faust would guess its partitions."""
+        """Make the changelog, which has as many partitions as `session-boundaries`."""
         servers = ",".join(f"{url.host}:{url.port}" for url in self.conf.broker)
-        await asyncio.to_thread(create_changelog, servers, self.conf.id)
+        await patiently(create_changelog, servers, self.conf.id)
         await super().on_start()
+
+    async def on_stop(self) -> None:
+        """Stop what goes on in the background, which would keep the process from ending."""
+        self.transport.owner.let_go()
+        await super().on_stop()
 
     def _create_directories(self) -> None:
         """Leave the directory Faust would make where it is started: the table is in memory."""
 
 
 class Worker:
-    """What one process pairs with; opened at the first record, so that importing opens nothing."""
+    """What one process pairs with; opened at the first use, so that importing opens nothing."""
 
-    def __init__(self, settings: StreamSettings, app: faust.App, table: AcknowledgedTable) -> None:
+    def __init__(self, settings: StreamSettings, app: faust.App) -> None:
+        self._settings = settings
         self._bootstrap_servers = settings.kafka_bootstrap_servers
         self._app = app
-        self._table = table
         self._pairing: Pairing | None = None
+        self._resuming: asyncio.Task[None] | None = None
+        self._wanted_seek = -1
         self._topic_id = ""
-        self._generation = -1
-
-    async def take(self, message: Any) -> None:
-        """Pair one boundary; what cannot be paired stops the worker before anything is committed."""
-        try:
-            await self._take(message)
-        except Exception as error:
-            logger.exception(
-                "the boundary at %s/%d offset %d stops the worker",
-                message.topic,
-                message.partition,
-                message.offset,
-            )
-            await self._app.crash(error)
-            raise
-        self._app.consumer.done(message)
-
-    async def _take(self, message: Any) -> None:
-        if message.generation_id != self._generation:
-            self._topic_id = await asyncio.to_thread(
-                read_topic_id, self._bootstrap_servers, SESSION_BOUNDARIES
-            )
-            self._generation = message.generation_id
-        record = Record(
-            message.offset,
-            round(message.timestamp * 1000),
-            message.timestamp_type,
-            message.key,
-            message.value,
-            tuple(_pairs(message.headers)),
-        )
-        await self.pairing.take(record, Source(SESSION_BOUNDARIES, self._topic_id, message.partition))
 
     @property
     def pairing(self) -> Pairing:
         """The pairing of this process, made at the first use."""
         if self._pairing is None:
             self._pairing = Pairing(
-                self._table, DefinitionLog(self._bootstrap_servers), Publisher(self._bootstrap_servers)
+                lifetimes=self._settings.session_lifetimes,
+                definitions=DefinitionLog(self._bootstrap_servers),
+                outbox=Publisher(self._bootstrap_servers),
+                changelog=changelog_name(self._settings.sessions_consumer_group),
+                commit=self._commit,
             )
         return self._pairing
 
+    async def _commit(self, partition: int, committed: Committed) -> None:
+        await self._app.consumer.commit_paired(partition, committed)
 
-def _pairs(headers: Any) -> list[tuple[str, bytes]]:
-    return list(headers.items() if isinstance(headers, dict) else headers or ())
+    def begin(self, partitions: list[int], seek: int) -> None:
+        """Own these partitions, once their tables are restored, and none from now until then."""
+        self.let_go()
+        self._wanted_seek = seek
+        self._resuming = asyncio.create_task(self._resume_or_crash(partitions, seek))
+
+    def let_go(self) -> None:
+        """Own nothing, and be about to own nothing."""
+        self._wanted_seek = -1
+        if self._pairing is not None:
+            self._pairing.let_go()
+        if self._resuming is not None:
+            self._resuming.cancel()
+
+    async def _resume_or_crash(self, partitions: list[int], seek: int) -> None:
+        try:
+            await self._resume(partitions, seek)
+        except Exception as error:
+            if seek == self._wanted_seek:  # else it failed for having been overtaken
+                logger.exception("partitions %s cannot be resumed", partitions)
+                await self._app.crash(error)
+
+    async def _resume(self, partitions: list[int], seek: int) -> None:
+        """Restore the tables, and only then read boundaries on from where they are paired to."""
+        consumer = self._app.consumer
+        self._topic_id = await patiently(read_topic_id, self._bootstrap_servers, SESSION_BOUNDARIES)
+        found = await consumer.find(partitions)
+        sources = {one: Source(SESSION_BOUNDARIES, self._topic_id, one) for one in partitions}
+        positions = {
+            one: position_after(sources[one], found[one].committed, found[one].bounds) for one in partitions
+        }
+        for position in positions.values():
+            if position.fault:
+                logger.error(position.fault)
+        tables = {one: SessionTable(self._settings.session_lifetimes) for one in partitions}
+        changelog = changelog_name(self._settings.sessions_consumer_group)
+        begun = time.monotonic()
+        await asyncio.to_thread(
+            restore, self._bootstrap_servers, changelog, tables, lambda: seek == self._wanted_seek
+        )
+        if seek != self._wanted_seek:
+            return
+        sessions = sum(len(table) for table in tables.values())
+        logger.info("restored %d sessions in %.1f s", sessions, time.monotonic() - begun)
+        # Owned before anything is read after this seek: nothing of that may be dropped.
+        self.pairing.own(OwnedPartition(sources[one], seek, tables[one]) for one in partitions)
+        await consumer.read_from({one: position.offset for one, position in positions.items()}, seek)
+
+    async def take(self, message: Any) -> None:
+        """Pair a fetched batch; what cannot be paired stops the worker before it is committed."""
+        try:
+            await self.pairing.take(message.partition, message.value)
+        except PartitionLostError as lost:
+            logger.warning("%s; its owner goes on from its last commit", lost)
+        except Exception as error:  # an exception that left the agent would be taken for done
+            logger.exception(
+                "boundaries of %s/%d up to offset %d stop the worker",
+                message.topic,
+                message.partition,
+                message.offset,
+            )
+            await self._app.crash(error)
+            raise
+
+    async def expire(self) -> None:
+        """Mark sessions open beyond their limit by now."""
+        if self._pairing is None:
+            return
+        try:
+            await self._pairing.expire(time.time_ns() // 1_000_000)
+        except PartitionLostError as lost:
+            logger.warning("%s; its owner goes on", lost)
+
+    async def check_topic(self) -> None:
+        """Begin anew where `session-boundaries` was made anew and has the offsets read of it before, too."""
+        seek = self._wanted_seek
+        topic_id = await patiently(read_topic_id, self._bootstrap_servers, SESSION_BOUNDARIES)
+        if seek == self._wanted_seek and self._pairing is not None and topic_id != self._topic_id:
+            logger.error("%s was made anew while it was read", SESSION_BOUNDARIES)
+            await self._app.consumer.perform_seek()
 
 
 def _member_url(settings: StreamSettings) -> URL | None:
@@ -107,20 +176,36 @@ def create_app(settings: StreamSettings) -> faust.App:
     """Wire the sessions app; no connection is opened before it starts."""
     app = SessionsApp(
         settings.sessions_consumer_group,
-        producer_acks=-1,
         canonical_url=_member_url(settings),
+        broker_max_poll_records=_FETCH_RECORDS,
+        stream_buffer_maxsize=_QUEUED_BATCHES,
         **settings.faust_options(settings.sessions_web_port),
     )
-    app.transport = CommittedTransport(app.conf.broker, app)
-    table = AcknowledgedTable(app, name=TABLE, key_type=bytes, value_type=bytes)
-    app.tables.add(table)
-    worker = Worker(settings, app, table)
+    worker = Worker(settings, app)
+    app.transport = BoundaryTransport(app.conf.broker, app, owner=worker)
     boundaries = app.topic(SESSION_BOUNDARIES, key_serializer="raw", value_serializer="raw", allow_empty=True)
 
     @app.agent(boundaries, name="pair")
     async def pair(stream: Any) -> None:
         async for event in stream.noack().events():
             await worker.take(event.message)
+
+    @app.task
+    async def expire() -> None:
+        while not app.should_stop:
+            await app.sleep(_EXPIRY_SECONDS)
+            await worker.expire()
+
+    @app.task
+    async def check_topic() -> None:
+        while not app.should_stop:
+            await app.sleep(_TOPIC_ID_SECONDS)
+            await worker.check_topic()
+
+    @app.on_partitions_revoked.connect
+    async def let_go(*_: Any, **__: Any) -> None:
+        app.consumer.seeks += 1
+        worker.let_go()
 
     return app
 

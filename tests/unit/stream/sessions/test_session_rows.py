@@ -46,7 +46,7 @@ def session(start: int, end: int, **metadata: str) -> SessionsState:
 def rows(state: SessionsState, *definitions: Definition) -> list[dict[str, Any]]:
     counted, refusals = count_changed(state, KEY, DefinitionSet(definitions))
     assert refusals == []
-    return [msgspec.json.decode(line) for line in rows_of(counted, KEY)]
+    return [msgspec.json.decode(line) for line in rows_of(counted.changed(), KEY)]
 
 
 def test_a_session_over_midnight_is_split_to_the_millisecond() -> None:
@@ -117,7 +117,7 @@ def test_a_meter_whose_group_value_is_too_long_refuses_the_session_and_others_co
     assert [(refused.meter_id, refused.refusal.reason) for refused in refusals] == [
         ("grouped", Reason.TOO_LONG)
     ]
-    assert [msgspec.json.decode(line)["meter_id"] for line in rows_of(state, KEY)] == ["chat.hours"]
+    assert [msgspec.json.decode(line)["meter_id"] for line in rows_of(state.changed(), KEY)] == ["chat.hours"]
 
 
 def test_an_open_session_needs_no_definitions_and_has_no_rows() -> None:
