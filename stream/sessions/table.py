@@ -13,7 +13,7 @@ _BUCKETS_KEPT: Final = 10_000
 
 
 class SessionTable:
-    """What the changelog of one partition has, in memory, encoded: 400 to 700 bytes a session."""
+    """What the changelog of one partition has, in memory, encoded: about 600 bytes a session."""
 
     def __init__(self, lifetimes: Lifetimes) -> None:
         self.lifetimes = lifetimes
@@ -53,11 +53,13 @@ class SessionTable:
             value: The state; None where it was forgotten.
             version: Of the state that was forgotten.
         """
-        known = self.get(key)
+        known = self._values.get(key)
         if value is None:
-            if known.version <= version:
-                self._values.pop(key, None)
-        elif not is_older(state := decode_state(value), known):
+            if known is not None and decode_state(known).version <= version:
+                del self._values[key]
+            return
+        state = decode_state(value)
+        if known is None or not is_older(state, decode_state(known)):
             self._values[key] = value
             self._schedule(key, state)
 

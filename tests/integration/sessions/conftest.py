@@ -108,6 +108,7 @@ class SessionsWorker:
     group: str
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
+    settings: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> "SessionsWorker":
         with socket.socket() as free:
@@ -123,7 +124,7 @@ class SessionsWorker:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "faust", "-A", "stream.sessions", "worker", "-l", "info"],
-                env=os.environ | settings,
+                env=os.environ | settings | self.settings,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -164,18 +165,16 @@ def running_worker(
     worker.stop()
 
 
-@pytest.fixture
-def tenant(kafka_with_topics: str, fresh: Callable[[str], str]) -> Tenant:
-    """A tenant whose meter is published."""
+def tenant_of(bootstrap_servers: str, name: str) -> Tenant:
+    """Publish a meter for a tenant."""
     producer = Producer(
         {
             "log_level": 0,
-            "bootstrap.servers": kafka_with_topics,
+            "bootstrap.servers": bootstrap_servers,
             "enable.idempotence": True,
             "partitioner": "murmur2_random",
         }
     )
-    name = fresh("tenant")
     meter = Meter.model_validate(
         {
             "id": METER_ID,
@@ -191,20 +190,60 @@ def tenant(kafka_with_topics: str, fresh: Callable[[str], str]) -> Tenant:
     return Tenant(name, producer)
 
 
-@pytest.fixture
-def published(kafka_with_topics: str, tenant: Tenant, fresh: Callable[[str], str]) -> Iterator[Published]:
+def published_about(bootstrap_servers: str, tenant: str, group: str) -> Published:
+    """Begin to read what is published about a tenant."""
     consumer = Consumer(
         {
             "log_level": 0,
-            "bootstrap.servers": kafka_with_topics,
-            "group.id": fresh("reader"),
+            "bootstrap.servers": bootstrap_servers,
+            "group.id": group,
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
         }
     )
     consumer.subscribe(list(PUBLISHED))
-    yield Published(tenant.name, consumer)
-    consumer.close()
+    return Published(tenant, consumer)
+
+
+@pytest.fixture
+def tenant(kafka_with_topics: str, fresh: Callable[[str], str]) -> Tenant:
+    """A tenant whose meter is published."""
+    return tenant_of(kafka_with_topics, fresh("tenant"))
+
+
+@pytest.fixture
+def published(kafka_with_topics: str, tenant: Tenant, fresh: Callable[[str], str]) -> Iterator[Published]:
+    published = published_about(kafka_with_topics, tenant.name, fresh("reader"))
+    yield published
+    published.consumer.close()
+
+
+@dataclass
+class World:
+    """A broker of a test's own, one tenant on it, and a sessions worker that is not started yet."""
+
+    bootstrap_servers: str
+    worker: SessionsWorker
+    tenant: Tenant
+    published: Published
+
+
+@pytest.fixture
+def new_world(tmp_path: Path, fresh: Callable[[str], str]) -> Iterator[Callable[[str], World]]:
+    """Makes what there is on a broker: `new_world(bootstrap_servers)`; the worker ends with the test."""
+    made: list[World] = []
+
+    def make(bootstrap_servers: str) -> World:
+        name = fresh("sessions")
+        worker = SessionsWorker(bootstrap_servers, name, tmp_path / f"{name}.log")
+        published = published_about(bootstrap_servers, name, fresh("reader"))
+        made.append(World(bootstrap_servers, worker, tenant_of(bootstrap_servers, name), published))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.worker.stop()
+        world.published.consumer.close()
 
 
 @pytest.fixture
