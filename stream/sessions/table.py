@@ -30,8 +30,8 @@ class SessionTable:
 
     def put(self, key: bytes, state: SessionsState) -> None:
         """Take over a state that the changelog has; an empty one is forgotten."""
+        self._values.pop(key, None)  # so that table and schedule share this key
         if state == SessionsState():
-            self._values.pop(key, None)
             return
         self._values[key] = encode_state(state)
         self._schedule(key, state)

@@ -76,7 +76,7 @@ def test_a_session_row_names_the_session_as_its_origin() -> None:
         "source_partition": -1,
         "chunk_start": -1,
         "source_session": "acme/default/c1/chat//s1",
-        "row_version": 1,
+        "row_version": 2,
         "event_count": 1,
         "sum": "1",
         "min": None,
