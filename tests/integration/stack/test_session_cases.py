@@ -42,7 +42,7 @@ def end(at: int) -> Moments:
 
 @dataclass(frozen=True)
 class Case:
-    """Boundaries of one customer; `then` follows once the session is in a state, and after what is done then.
+    """Boundaries of one customer; `then` follows once its sessions are in a state, and workers were killed.
 
     Attributes:
         expected: State of each session, milliseconds and event count by window, dead letters, and the value.
@@ -58,7 +58,6 @@ class Case:
     meter: str = HOURS_METER
     partitions: tuple[int, ...] = (0,)
     session_ids: tuple[str, ...] = ("s1",)
-    fault: str = ""
 
     @property
     def customer(self) -> str:
@@ -160,7 +159,6 @@ CASES: Final = (
         COMPLETED,
         awaited="open",
         then=(end(HALF),),
-        fault="kill",
     ),
     Case(
         "killed -9 between end and start",
@@ -168,7 +166,6 @@ CASES: Final = (
         COMPLETED,
         awaited="waiting",
         then=(start(0),),
-        fault="kill",
     ),
     Case(
         "one of two workers killed, one stopped past its timeout",
@@ -178,7 +175,6 @@ CASES: Final = (
         awaited="open",
         then=(end(HALF),),
         session_ids=tuple(f"s{number}" for number in range(8)),
-        fault="kill",
     ),
 )
 
@@ -261,27 +257,30 @@ def tenant(apply: Any, fresh: Any) -> str:
 
 
 @pytest.fixture
-def second_worker(stack: Any, tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Another sessions worker of the stack's group, which it leaves with the test."""
+def second_worker(stack: Any, tmp_path: Path, eventually: Any) -> Iterator["subprocess.Popen[bytes]"]:
+    """Another sessions worker of the stack's group, with partitions of its own; it leaves with the test."""
     settings = {
         "METERSTREAM_KAFKA_BOOTSTRAP_SERVERS": stack.endpoints.kafka_bootstrap_servers,
         "METERSTREAM_CONSUMER_GROUP_INSTANCE_ID": "second",
         "METERSTREAM_SESSION_TIMEOUT_SECONDS": "6",
     }
-    with (tmp_path / "second.log").open("wb") as log:
+    output = tmp_path / "second.log"
+    with output.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "faust", "-A", "stream.sessions", "worker", "-l", "info", "--without-web"],
             env=os.environ | settings,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    yield process
-    process.send_signal(signal.SIGCONT)
-    process.terminate()
     try:
+        eventually(lambda: "restored" in output.read_text(), within=60)
+        yield process
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
         process.wait(20)
     finally:
         process.kill()
+        process.wait()
 
 
 def send(publish: Any, tenant: str, case: Case, boundaries: tuple[Moments, ...]) -> None:
