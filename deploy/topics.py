@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
 
 from deploy.admin import admin_client
 from deploy.errors import TopicError
+from deploy.replication import MIN_IN_SYNC, min_in_sync
 from schemas.topics import TOPICS, TopicSpec
 
 _POLL_SECONDS: Final = 0.05
@@ -47,9 +48,10 @@ def apply_topics(
 ) -> list[TopicChange]:
     """Create the topics that are missing and correct those that differ; returns what was done.
 
-    Partitions are added where there are fewer than asked and never taken away. `timeout` is in seconds and
-    covers the whole of it. Returns once every topic is in the metadata with all its leaders, so a consumer
-    that subscribes next finds them. A second call changes nothing.
+    Partitions are added where there are fewer than asked and never taken away. `replication` is of new topics
+    only; of whichever has three copies or more, two must be written before a record is acknowledged.
+    `timeout` is in seconds and covers the whole of it. Returns once every topic is in the metadata with all
+    its leaders, so a consumer that subscribes next finds them. A second call changes nothing.
 
     Raises:
         TopicError: the brokers cannot be reached or refuse, or a topic of a fixed number of partitions has
@@ -86,9 +88,19 @@ def missing_partitions(spec: TopicSpec, wanted: int, existing: int) -> int:
     return max(0, wanted - existing)
 
 
-def differing_configs(spec: TopicSpec, current: dict[str, str | None]) -> dict[str, str]:
-    """The settings of `spec` that the topic does not have yet."""
-    return {name: value for name, value in spec.config.items() if current.get(name) != value}
+def wanted_config(spec: TopicSpec, replicas: int) -> dict[str, str]:
+    """The settings of a topic with so many copies of each partition.
+
+    A topic of one or two copies is left as it is: to want two of them written would stop all writing while
+    one broker is away.
+    """
+    required = min_in_sync(replicas)
+    return spec.config | ({MIN_IN_SYNC: str(required)} if required > 1 else {})
+
+
+def differing_configs(wanted: dict[str, str], current: dict[str, str | None]) -> dict[str, str]:
+    """The settings wanted that the topic does not have yet."""
+    return {name: value for name, value in wanted.items() if current.get(name) != value}
 
 
 def _create_missing(
@@ -96,7 +108,12 @@ def _create_missing(
 ) -> list[TopicChange]:
     existing = _topics(admin, deadline)
     new = [
-        NewTopic(spec.name, num_partitions=count, replication_factor=replication, config=dict(spec.config))
+        NewTopic(
+            spec.name,
+            num_partitions=count,
+            replication_factor=replication,
+            config=wanted_config(spec, replication),
+        )
         for spec, count in wanted
         if spec.name not in existing
     ]
@@ -146,7 +163,11 @@ def _add_partitions(
 
 def _correct_configs(admin: AdminClient, specs: tuple[TopicSpec, ...], deadline: float) -> list[TopicChange]:
     current = _configs(admin, [spec.name for spec in specs], deadline)
-    differing = {spec.name: differing_configs(spec, current[spec.name]) for spec in specs}
+    existing = _topics(admin, deadline)
+    differing = {
+        spec.name: differing_configs(wanted_config(spec, _replicas(existing[spec.name])), current[spec.name])
+        for spec in specs
+    }
     resources = [
         ConfigResource(
             ResourceType.TOPIC, name, incremental_configs=[_set(*item) for item in configs.items()]
@@ -162,6 +183,10 @@ def _correct_configs(admin: AdminClient, specs: tuple[TopicSpec, ...], deadline:
         for topic, configs in differing.items()
         for name, value in configs.items()
     ]
+
+
+def _replicas(topic: TopicMetadata) -> int:
+    return min(len(partition.replicas) for partition in topic.partitions.values())
 
 
 def _configs(admin: AdminClient, names: list[str], deadline: float) -> dict[str, dict[str, str | None]]:

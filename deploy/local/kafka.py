@@ -1,4 +1,4 @@
-"""A real Apache Kafka broker, its own controller, in one directory."""
+"""A real Apache Kafka broker in one directory: its own controller, or one of the nodes of a cluster."""
 
 import subprocess
 import uuid
@@ -12,6 +12,7 @@ from deploy.errors import PartError
 from deploy.local.java import Java
 from deploy.local.ports import HOST
 from deploy.local.process import Command, bound
+from deploy.replication import min_in_sync
 
 _FORMAT_SECONDS: Final = 60
 _YEAR_MINUTES: Final = 365 * 24 * 60
@@ -20,7 +21,6 @@ _LOGGING: Final = "log4j2.properties"
 
 _SETTINGS: Final[Mapping[str, object]] = {
     "process.roles": "broker,controller",
-    "node.id": 1,
     "controller.listener.names": "CONTROLLER",
     "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
     # Relative to the directory the broker runs in: a path of any spelling needs no escape.
@@ -33,16 +33,8 @@ _SETTINGS: Final[Mapping[str, object]] = {
     # A stack that stood still for weeks must find its pins: without them it would have to skip.
     "offsets.retention.minutes": _YEAR_MINUTES,
     "offsets.topic.num.partitions": 4,
-    "offsets.topic.replication.factor": 1,
     "transaction.state.log.num.partitions": 4,
-    "transaction.state.log.replication.factor": 1,
-    "transaction.state.log.min.isr": 1,
     "share.coordinator.state.topic.num.partitions": 1,
-    "share.coordinator.state.topic.replication.factor": 1,
-    "share.coordinator.state.topic.min.isr": 1,
-    # The only voter has nobody to wait for.
-    "controller.quorum.election.timeout.ms": 100,
-    "controller.quorum.election.backoff.max.ms": 50,
     # A broker that was killed is not let in again before its session ends, 9 s by default.
     "broker.session.timeout.ms": 3_000,
     "broker.heartbeat.interval.ms": 500,
@@ -54,6 +46,25 @@ _SETTINGS: Final[Mapping[str, object]] = {
     "num.network.threads": 2,
     "num.io.threads": 4,
 }
+
+# The only voter has nobody to wait for; among several, haste makes elections that nobody wins.
+_SOLE_VOTER: Final[Mapping[str, object]] = {
+    "controller.quorum.election.timeout.ms": 100,
+    "controller.quorum.election.backoff.max.ms": 50,
+}
+
+_REPLICATED: Final = (
+    "default.replication.factor",
+    "offsets.topic.replication.factor",
+    "transaction.state.log.replication.factor",
+    "share.coordinator.state.topic.replication.factor",
+)
+_IN_SYNC: Final = (
+    "min.insync.replicas",
+    "transaction.state.log.min.isr",
+    "share.coordinator.state.topic.min.isr",
+)
+_MOST_REPLICAS: Final = 3
 
 _LOG4J: Final = """\
 status = error
@@ -71,13 +82,43 @@ logger.kafka_settings.level = warn
 
 
 @dataclass(frozen=True, slots=True)
+class Voter:
+    """A node of a cluster as the others reach its controller."""
+
+    node_id: int
+    controller_port: int
+
+    def __str__(self) -> str:
+        """As `controller.quorum.voters` names it."""
+        return f"{self.node_id}@{HOST}:{self.controller_port}"
+
+
+@dataclass(frozen=True, slots=True)
 class Broker:
-    """Where a broker keeps its files and listens; `heap` is Java's -Xmx."""
+    """Where a broker keeps its files and listens; `heap` is Java's -Xmx.
+
+    `others` are the rest of its cluster, each of which is broker and controller as well. Nodes of one cluster
+    share its `cluster_id`; a broker alone makes one when it is formatted.
+    """
 
     directory: Path
     port: int
     controller_port: int
     heap: str = "512m"
+    node_id: int = 1
+    others: tuple[Voter, ...] = ()
+    cluster_id: str | None = None
+
+    @property
+    def voters(self) -> tuple[Voter, ...]:
+        """All nodes of its cluster, itself among them."""
+        own = Voter(self.node_id, self.controller_port)
+        return tuple(sorted((own, *self.others), key=lambda voter: voter.node_id))
+
+    @property
+    def replicas(self) -> int:
+        """Copies of each partition that its cluster keeps unless told otherwise."""
+        return min(_MOST_REPLICAS, len(self.voters))
 
     @property
     def bootstrap_servers(self) -> str:
@@ -94,9 +135,13 @@ def server_properties(broker: Broker) -> str:
     """The broker's configuration file."""
     settings: dict[str, object] = {
         **_SETTINGS,
+        **({} if broker.others else _SOLE_VOTER),
+        **dict.fromkeys(_REPLICATED, broker.replicas),
+        **dict.fromkeys(_IN_SYNC, min_in_sync(broker.replicas)),
+        "node.id": broker.node_id,
         "listeners": f"PLAINTEXT://{HOST}:{broker.port},CONTROLLER://{HOST}:{broker.controller_port}",
         "advertised.listeners": f"PLAINTEXT://{broker.bootstrap_servers}",
-        "controller.quorum.voters": f"1@{HOST}:{broker.controller_port}",
+        "controller.quorum.voters": ",".join(map(str, broker.voters)),
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
@@ -130,7 +175,7 @@ def new_cluster_id() -> str:
 
 
 def _format(broker: Broker, java: Java, jars: list[Path]) -> None:
-    cluster_id = new_cluster_id()
+    cluster_id = broker.cluster_id or new_cluster_id()
     arguments = _java(broker, java, jars, "-Xmx128m")
     # An id that begins with a dash would be read as an option.
     tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", f"--config={_PROPERTIES}"]

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,10 +40,16 @@ def kafka_part(broker: Broker, cache_dir: Path, say: Callable[[str], None]) -> P
     jars = kafka_jars(cache_dir, java.home, say)
     prepare(broker, java, jars)
     return Part(
-        "kafka",
+        f"kafka-{broker.node_id}" if broker.others else "kafka",
         broker_command(broker, java, jars),
-        watch=lambda: lambda: kafka_answers(broker.bootstrap_servers),
+        watch=lambda: lambda: kafka_answers(broker.bootstrap_servers, nodes=len(broker.voters)),
     )
+
+
+def cluster_parts(brokers: list[Broker], cache_dir: Path, say: Callable[[str], None]) -> list[Part]:
+    """The brokers of a cluster, ready to start, as `kafka_part`; formatted side by side."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda broker: kafka_part(broker, cache_dir, say), brokers))
 
 
 def clickhouse_part(directory: Path, port: int) -> Part:

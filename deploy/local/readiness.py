@@ -13,10 +13,10 @@ from deploy.local.ports import HOST
 _SECONDS: Final = 1.0
 
 
-def kafka_answers(bootstrap_servers: str, timeout: float = _SECONDS) -> bool:
-    """Whether a broker tells its cluster's metadata within `timeout` seconds."""
+def kafka_answers(bootstrap_servers: str, timeout: float = _SECONDS, nodes: int = 1) -> bool:
+    """Whether a broker tells within `timeout` seconds of a cluster with so many brokers up."""
     try:
-        return bool(admin_client(bootstrap_servers).list_topics(timeout=timeout).brokers)
+        return len(admin_client(bootstrap_servers).list_topics(timeout=timeout).brokers) >= nodes
     except KafkaException:
         return False
 

@@ -1,7 +1,7 @@
 import pytest
 
 from deploy.errors import TopicError
-from deploy.topics import differing_configs, missing_partitions
+from deploy.topics import differing_configs, missing_partitions, wanted_config
 from schemas.topics import TopicSpec
 
 FREE = TopicSpec("free", config={"retention.ms": "5", "cleanup.policy": "compact"})
@@ -26,10 +26,19 @@ def test_the_fixed_number_of_partitions_is_fine() -> None:
 
 
 def test_only_settings_that_differ_are_corrected() -> None:
-    assert differing_configs(FREE, {"retention.ms": "5", "cleanup.policy": "delete", "other": "1"}) == {
-        "cleanup.policy": "compact"
-    }
+    assert differing_configs(
+        FREE.config, {"retention.ms": "5", "cleanup.policy": "delete", "other": "1"}
+    ) == {"cleanup.policy": "compact"}
 
 
 def test_a_setting_the_broker_does_not_tell_is_corrected() -> None:
-    assert differing_configs(FREE, {"retention.ms": None}) == FREE.config
+    assert differing_configs(FREE.config, {"retention.ms": None}) == FREE.config
+
+
+def test_of_three_copies_two_must_be_written() -> None:
+    assert wanted_config(FREE, replicas=3) == FREE.config | {"min.insync.replicas": "2"}
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_topic_of_few_copies_takes_records_while_a_broker_is_away(replicas: int) -> None:
+    assert wanted_config(FREE, replicas) == FREE.config
