@@ -7,7 +7,7 @@ sent and committed, is decided in `stream.counting`.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import faust
@@ -46,12 +46,24 @@ class CountingApp(faust.App):
         """Make none."""
 
 
+EmitterFactory = Callable[[StreamSettings], Emitter]
+
+
+def create_emitter(settings: StreamSettings) -> Emitter:
+    """Make what sends the rows; a connection is opened."""
+    outbox = Publisher(settings.kafka_bootstrap_servers)
+    return Emitter(
+        outbox, time.monotonic, flush_seconds=settings.flush_seconds, row_budget=settings.row_budget
+    )
+
+
 class Worker:
     """What one process counts with; opened when the app starts, so that importing opens nothing."""
 
-    def __init__(self, settings: StreamSettings, app: faust.App) -> None:
+    def __init__(self, settings: StreamSettings, app: faust.App, emitter: EmitterFactory) -> None:
         self._settings = settings
         self._app = app
+        self._emitter = emitter
         self._counting: Counting | None = None
         self._topic_id = ""
 
@@ -60,18 +72,12 @@ class Worker:
         """The counting of this process, made at the first use."""
         if self._counting is None:
             settings = self._settings
-            outbox = Publisher(settings.kafka_bootstrap_servers)
             self._counting = Counting(
                 chunk_spacing=settings.chunk_spacing,
                 dedupe_spacing=settings.dedupe_spacing,
                 decoder=Decoder(settings.foreign_tenant),
                 definitions=DefinitionLog(settings.kafka_bootstrap_servers),
-                emitter=Emitter(
-                    outbox,
-                    time.monotonic,
-                    flush_seconds=settings.flush_seconds,
-                    row_budget=settings.row_budget,
-                ),
+                emitter=self._emitter(settings),
                 commit_pin=self._commit_pin,
             )
         return self._counting
@@ -165,8 +171,11 @@ class Worker:
             raise
 
 
-def create_app(settings: StreamSettings) -> faust.App:
-    """Wire the counting app; no connection is opened before it starts."""
+def create_app(settings: StreamSettings, emitter: EmitterFactory = create_emitter) -> faust.App:
+    """Wire the counting app; no connection is opened before it starts.
+
+    `emitter` makes what sends the rows, once the app starts.
+    """
     app = CountingApp(
         settings.consumer_group,
         broker_max_poll_records=settings.fetch_records,
@@ -175,7 +184,7 @@ def create_app(settings: StreamSettings) -> faust.App:
         stream_buffer_maxsize=_QUEUED_BATCHES,
         **settings.faust_options(settings.web_port),
     )
-    worker = Worker(settings, app)
+    worker = Worker(settings, app, emitter)
     app.transport = BatchTransport(app.conf.broker, app, owner=worker)
     events = app.topic(USAGE_EVENTS, key_serializer="raw", value_serializer="raw")
 
