@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check lint types imports format test unit demo up bench schemas pins clean
+.PHONY: help install check lint types imports format test unit chaos demo up bench schemas pins clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ test: $(INSTALLED) ## Run all tests, each file on one of two workers
 
 unit: $(INSTALLED) ## Run the tests that need no server
 	$(BIN)/pytest tests/unit
+
+chaos: $(INSTALLED) ## Kill and stop everything under load, compare every count; SEED=1 MINUTES=5 BROKERS=1
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(BROKERS),--brokers $(BROKERS)) $(CHAOS)
 
 check: lint types imports ## Run every static check
 

@@ -12,20 +12,9 @@ from tests.chaos import meters
 from tests.chaos.cluster import Cluster, Policy, name_of
 from tests.chaos.counted import Counted, read_counted
 from tests.chaos.home import Home
+from tests.chaos.injection import Injection
 from tests.chaos.plan import Kind, Plan
-from tests.chaos.schedule import (
-    CHANGE_AT,
-    ChangeMeters,
-    Deploy,
-    Fault,
-    Freeze,
-    Kill,
-    Planned,
-    Restart,
-    Role,
-    Scale,
-    Size,
-)
+from tests.chaos.schedule import CHANGE_AT, Planned, Role, Size
 from tests.chaos.settling import Settling
 from tests.chaos.truth import Truth, fold
 from tests.chaos.verdict import (
@@ -139,7 +128,7 @@ def _plan(drill: Drill) -> Plan:
     return Plan(drill.seed, int(time.time() * 1000) + _LEAD_MS, drill.rate, events, change)
 
 
-def _await_load(drill: Drill, cluster: Cluster, injection: "Injection", began: float) -> None:
+def _await_load(drill: Drill, cluster: Cluster, injection: Injection, began: float) -> None:
     load = name_of(Role.LOAD, 1)
     deadline = began + drill.seconds + drill.patience
     while not (cluster.fleet.is_done(load) and injection.is_over):
@@ -176,63 +165,3 @@ def judge(truth: Truth, counted: Counted, ends: dict[int, int]) -> Verdict:
             *refusal_faults(counted.rejected[meters.PROBE_SIZE], truth.events.get(Kind.PARTIAL, 0)),
         ],
     )
-
-
-class Injection:
-    """Does what a schedule says, when it is due."""
-
-    def __init__(self, cluster: Cluster, faults: list[Planned], say: Callable[[str], None]) -> None:
-        self._cluster = cluster
-        self._due = list(faults)
-        self._say = say
-        self.injected: Counter[str] = Counter()
-        self.skipped = 0
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing is left to be done."""
-        return not self._due
-
-    def step(self, second: float) -> None:
-        """Do what is due by this second of the run."""
-        while self._due and self._due[0].at <= second:
-            planned = self._due.pop(0)
-            if self._may(planned.fault):
-                self._say(f"{second:6.1f} s  {planned.fault}")
-                self.injected[_kind(planned.fault)] += 1
-                self._do(planned.fault)
-            else:
-                self._say(f"{second:6.1f} s  skipped, for the brokers are not whole: {planned.fault}")
-                self.skipped += 1
-
-    def _may(self, fault: Fault) -> bool:
-        """Of three brokers one is away at most, and of one it is not hit before it is back."""
-        if isinstance(fault, Kill | Freeze) and fault.role is Role.BROKER:
-            return self._cluster.brokers_are_whole
-        return True
-
-    def _do(self, fault: Fault) -> None:
-        fleet, now = self._cluster.fleet, time.monotonic()
-        match fault:
-            case Kill(role, number, down):
-                fleet.kill(name_of(role, number), down)
-            case Freeze(role, number, seconds):
-                fleet.freeze(name_of(role, number), seconds, now)
-            case Restart(role, number):
-                fleet.restart(name_of(role, number), now)
-            case Deploy(number):
-                self._cluster.deploy(number)
-            case Scale(workers):
-                self._cluster.scale(workers)
-            case ChangeMeters():
-                self._cluster.change_meters()
-
-
-def _kind(fault: Fault) -> str:
-    name = type(fault).__name__.lower()
-    match fault:
-        case Kill(role, _, _) | Freeze(role, _, _):
-            return f"{name} {role}"
-        case Restart(role, _):
-            return f"{name} {role}"
-    return name

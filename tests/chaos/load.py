@@ -19,7 +19,7 @@ from tests.chaos.home import Home
 from tests.chaos.plan import Plan
 from tests.chaos.records import Records
 
-WINDOW: Final = 32_768
+WINDOW: Final = 16_384
 
 _STEP_SECONDS: Final = 0.05
 _NOTE_SECONDS: Final = 0.1
