@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from deploy.admin import admin_client
@@ -20,6 +20,7 @@ from deploy.local.statedir import StateDir
 from deploy.settings import LocalSettings
 from deploy.topics import apply_topics
 from producers import apply_meters
+from schemas import USAGE_EVENTS
 from sinks.migrations import migrate
 from tests.chaos.fleet import Fleet
 from tests.chaos.home import Home
@@ -32,12 +33,16 @@ WORKER_GROUP: Final = "chaos-workers"
 SESSIONS_GROUP: Final = "chaos-sessions"
 SINK_GROUP: Final = "chaos-sinks"
 
+PARTITIONS: Final = 4
+
 _START_SECONDS: Final = 150.0
 _POLL_SECONDS: Final = 0.05
 _HEAP: Final = "256m"
 # Brokers that start over and over are not worth the optimizing compiler.
 _JAVA: Final = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
 _DEDUPE_RECORDS: Final = 2 * WINDOW
+# By records alone: where an hour and a generation end close together, the horizon is shorter than a repeat.
+_DEDUPE_SECONDS: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Cluster:
     workers: int = 0
     _deployment: int = 0
     _admin: AdminClient = field(init=False)
+    _group: Consumer = field(init=False)
 
     def __post_init__(self) -> None:
         self.fleet = Fleet(self.home.logs, self.say)
@@ -93,7 +99,7 @@ class Cluster:
         state = StateDir(self.home.path / "state")
         self._start_servers(state)
         self.await_brokers()
-        apply_topics(self.servers, replication=min(3, self.size.brokers), timeout=60)
+        apply_topics(self.servers, partitions=PARTITIONS, replication=min(3, self.size.brokers), timeout=60)
         apply_meters(self.servers, first_meters())
         self.await_that(lambda: clickhouse_answers(self._clickhouse_port), "ClickHouse answers")
         migrate(self.clickhouse_url)
@@ -127,6 +133,14 @@ class Cluster:
         """Wait until every partition is on as many brokers as it must be."""
         self.await_that(lambda: self.brokers_are_whole, "all brokers answer and have every record")
 
+    def pins(self) -> dict[int, int] | None:
+        """The chunk each partition's owner has pinned; None while the brokers do not say."""
+        partitions = [TopicPartition(USAGE_EVENTS, number) for number in range(PARTITIONS)]
+        try:
+            return {each.partition: each.offset for each in self._group.committed(partitions, timeout=0.5)}
+        except KafkaException:
+            return None
+
     @property
     def brokers_are_whole(self) -> bool:
         """Whether all brokers answer and no partition lacks a copy."""
@@ -158,6 +172,7 @@ class Cluster:
         self.servers = bootstrap_servers(brokers)
         self.home.servers.write_text(self.servers)
         self._admin = admin_client(self.servers)
+        self._group = Consumer({"bootstrap.servers": self.servers, "group.id": WORKER_GROUP, "log_level": 0})
         for number, part in enumerate(cluster_parts(brokers, LocalSettings().cache_dir, self.say), 1):
             command = Command(part.command.arguments, _JAVA, part.command.directory)
             self._add(Role.BROKER, number, lambda command=command: command)
@@ -179,6 +194,7 @@ class Cluster:
             "METERSTREAM_CHUNK_SECONDS": str(chunks.seconds),
             "METERSTREAM_CHUNK_RECORDS": str(chunks.records),
             "METERSTREAM_DEDUPE_RECORDS": str(_DEDUPE_RECORDS),
+            "METERSTREAM_DEDUPE_SECONDS": str(_DEDUPE_SECONDS),
         }
         return self._faust(self.policy.application, name_of(Role.WORKER, number), settings)()
 

@@ -7,81 +7,148 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.chaos.cluster import Cluster, name_of
-from tests.chaos.schedule import ChangeMeters, Deploy, Fault, Freeze, Kill, Planned, Restart, Role, Scale
+from tests.chaos.schedule import (
+    ChangeMeters,
+    Deploy,
+    Fault,
+    Freeze,
+    Kill,
+    KillAtPin,
+    Planned,
+    Restart,
+    Role,
+    Scale,
+)
 
 _PATIENCE_SECONDS: Final = 60.0
-_LOOK_SECONDS: Final = 1.0
+_BROKER_LOOK_SECONDS: Final = 1.0
+_PIN_LOOK_SECONDS: Final = 0.05
 _NOTICED_SECONDS: Final = 8.0
 """By then a cluster has noticed that a broker was away, and does not call itself whole before it is."""
 
 
 @dataclass
+class Queue:
+    """Faults that wait for their moment, one after another.
+
+    Attributes:
+        moment: What they wait for, in words.
+        has_come: Asked every `look_seconds` while something waits.
+        rest: Seconds to leave after a fault before the next moment is looked for.
+    """
+
+    moment: str
+    has_come: Callable[[], bool]
+    look_seconds: float
+    rest: Callable[[Fault], float] = lambda _fault: 0.0
+    waiting: list[Planned] = field(default_factory=list)
+    look_at: float = 0.0
+    first_look: float | None = None
+
+    def take(self, second: float) -> Fault | None:
+        """The first fault, if this is its moment."""
+        if not self.waiting or second < self.look_at:
+            return None
+        self.look_at = second + self.look_seconds
+        if self.first_look is None:
+            self.first_look = second
+        if not self.has_come():
+            return None
+        fault = self._pop()
+        self.look_at += self.rest(fault)
+        return fault
+
+    def give_up(self, second: float) -> Fault | None:
+        """The first fault, if it has waited in vain."""
+        if self.first_look is not None and second - self.first_look > _PATIENCE_SECONDS:
+            return self._pop()
+        return None
+
+    def _pop(self) -> Fault:
+        self.first_look = None
+        return self.waiting.pop(0).fault
+
+
 class Injection:
     """The faults of a run, done one after another.
 
-    A broker is not hit before all brokers are back and have every record: of three one is away at most.
-    Such a fault waits, a minute at most.
+    Some wait for their moment, a minute at most: a broker is not hit before all brokers are back and have
+    every record (of three one is away at most), and a worker to be killed at a pin waits for one.
 
     Attributes:
         injected: What was done, by kind and role.
         skipped: What waited in vain.
     """
 
-    cluster: Cluster
-    due: list[Planned]
-    say: Callable[[str], None]
-    injected: Counter[str] = field(default_factory=Counter)
-    skipped: int = 0
-    _waiting: list[Planned] = field(default_factory=list)
-    _look_at: float = 0.0
+    def __init__(self, cluster: Cluster, faults: list[Planned], say: Callable[[str], None]) -> None:
+        self.injected: Counter[str] = Counter()
+        self.skipped = 0
+        self._cluster = cluster
+        self._due = list(faults)
+        self._say = say
+        self._pins: dict[int, int] | None = None
+        self._brokers = Queue(
+            "the brokers are not whole",
+            lambda: cluster.brokers_are_whole,
+            _BROKER_LOOK_SECONDS,
+            lambda fault: _seconds_away(fault) + _NOTICED_SECONDS,
+        )
+        self._workers = Queue("no chunk was pinned", self._has_pinned, _PIN_LOOK_SECONDS)
 
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to be done."""
-        return not self.due and not self._waiting
+        return not (self._due or self._brokers.waiting or self._workers.waiting)
 
     def step(self, second: float) -> None:
         """Do what is due by this second of the run."""
-        while self.due and self.due[0].at <= second:
-            planned = self.due.pop(0)
-            if _hits_a_broker(planned.fault):
-                self._waiting.append(planned)
-            else:
+        while self._due and self._due[0].at <= second:
+            planned = self._due.pop(0)
+            queue = self._queue(planned.fault)
+            if queue is None:
                 self._inject(planned.fault, second)
-        if self._waiting and second >= self._look_at:
-            self._look_at = second + _LOOK_SECONDS
-            self._try_the_brokers(second)
+            else:
+                queue.waiting.append(planned)
+        for queue in (self._brokers, self._workers):
+            if (fault := queue.take(second)) is not None:
+                self._inject(fault, second)
+            elif (vain := queue.give_up(second)) is not None:
+                self._say(f"{second:6.1f} s  skipped, for {queue.moment}: {vain}")
+                self.skipped += 1
 
-    def _try_the_brokers(self, second: float) -> None:
-        if self.cluster.brokers_are_whole:
-            fault = self._waiting.pop(0).fault
-            self._look_at = second + _seconds_away(fault) + _NOTICED_SECONDS
-            self._inject(fault, second)
-        elif second - self._waiting[0].at > _PATIENCE_SECONDS:
-            self.say(f"{second:6.1f} s  skipped, for the brokers are not whole: {self._waiting.pop(0).fault}")
-            self.skipped += 1
+    def _queue(self, fault: Fault) -> Queue | None:
+        if isinstance(fault, KillAtPin):
+            return self._workers
+        if isinstance(fault, Kill | Freeze) and fault.role is Role.BROKER:
+            return self._brokers
+        return None
+
+    def _has_pinned(self) -> bool:
+        before, self._pins = self._pins, self._cluster.pins()
+        if before is None or self._pins is None or before == self._pins:
+            return False
+        self._pins = None  # the next fault waits for a pin of its own
+        return True
 
     def _inject(self, fault: Fault, second: float) -> None:
-        self.say(f"{second:6.1f} s  {fault}")
+        self._say(f"{second:6.1f} s  {fault}")
         self.injected[_kind(fault)] += 1
-        fleet, now = self.cluster.fleet, time.monotonic()
+        fleet, now = self._cluster.fleet, time.monotonic()
         match fault:
             case Kill(role, number, down):
                 fleet.kill(name_of(role, number), down)
+            case KillAtPin(number, down):
+                fleet.kill(name_of(Role.WORKER, number), down)
             case Freeze(role, number, seconds):
                 fleet.freeze(name_of(role, number), seconds, now)
             case Restart(role, number):
                 fleet.restart(name_of(role, number), now)
             case Deploy(number):
-                self.cluster.deploy(number)
+                self._cluster.deploy(number)
             case Scale(workers):
-                self.cluster.scale(workers)
+                self._cluster.scale(workers)
             case ChangeMeters():
-                self.cluster.change_meters()
-
-
-def _hits_a_broker(fault: Fault) -> bool:
-    return isinstance(fault, Kill | Freeze) and fault.role is Role.BROKER
+                self._cluster.change_meters()
 
 
 def _seconds_away(fault: Fault) -> float:
@@ -92,5 +159,7 @@ def _seconds_away(fault: Fault) -> float:
 
 
 def _kind(fault: Fault) -> str:
+    if isinstance(fault, KillAtPin):
+        return f"kill {Role.WORKER} at a pin"
     name = type(fault).__name__.lower()
     return f"{name} {fault.role}" if isinstance(fault, Kill | Freeze | Restart) else name

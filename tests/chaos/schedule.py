@@ -31,6 +31,14 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
+class KillAtPin:
+    """SIGKILL to a worker as soon as a chunk was pinned: the moment at which an early pin loses most."""
+
+    number: int
+    down: float
+
+
+@dataclass(frozen=True, slots=True)
 class Freeze:
     """SIGSTOP, and SIGCONT after so many seconds."""
 
@@ -66,7 +74,7 @@ class ChangeMeters:
     """Publish the changed meter definition."""
 
 
-Fault = Kill | Freeze | Restart | Deploy | Scale | ChangeMeters
+Fault = Kill | KillAtPin | Freeze | Restart | Deploy | Scale | ChangeMeters
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +102,14 @@ class Pace:
         least: Seconds from the end of one fault to the next, at least.
         most: And at most.
         kills: The share of SIGKILL; the others are stopped for a while.
+        at_pin: Of those, the share that comes when a chunk was just pinned.
         recovery: Seconds until a process is of use again, as a rule; the rest begins after it.
     """
 
     least: float
     most: float
     kills: float = 0.5
+    at_pin: float = 0.0
     recovery: float = 0.0
 
 
@@ -123,7 +133,7 @@ class Profile:
 
 EVERYTHING: Final = Profile(
     paces={
-        Role.WORKER: Pace(6, 20, kills=0.6),
+        Role.WORKER: Pace(6, 20, kills=0.6, at_pin=0.5),
         Role.SESSIONS: Pace(25, 50),
         Role.SINK: Pace(10, 30),
         Role.CLICKHOUSE: Pace(20, 40, recovery=5),
@@ -134,7 +144,7 @@ EVERYTHING: Final = Profile(
     scales=((0.3, 3), (0.7, 2)),
     deploy_at=0.5,
 )
-KILLED_WORKERS: Final = Profile({Role.WORKER: Pace(2, 6, kills=1, recovery=4)})
+KILLED_WORKERS: Final = Profile({Role.WORKER: Pace(2, 6, kills=1, at_pin=1, recovery=4)})
 """What finds a worker that commits too early."""
 
 CHANGE_AT: Final = 0.4
@@ -195,6 +205,7 @@ class _Run:
 def _fault(role: Role, number: int, pace: Pace, rng: random.Random) -> tuple[Fault, float]:
     if rng.random() < pace.kills:
         down = rng.uniform(0, 3)
-        return Kill(role, number, down), down
+        at_pin = role is Role.WORKER and rng.random() < pace.at_pin
+        return (KillAtPin(number, down) if at_pin else Kill(role, number, down)), down
     frozen = rng.uniform(*rng.choice((_ZOMBIE, _ZOMBIE, _HICCUP)))
     return Freeze(role, number, frozen), frozen

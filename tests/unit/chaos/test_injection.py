@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.injection import Injection
-from tests.chaos.schedule import ChangeMeters, Deploy, Freeze, Kill, Planned, Restart, Role, Scale
+from tests.chaos.schedule import ChangeMeters, Deploy, Freeze, Kill, KillAtPin, Planned, Restart, Role, Scale
 
 
 @dataclass
@@ -12,11 +12,15 @@ class Recorder:
     """A cluster and its fleet, as far as an injection sees them: notes what it is told to do."""
 
     brokers_are_whole: bool = True
+    pinned: dict[int, int] | None = field(default_factory=dict)
     done: list[tuple[Any, ...]] = field(default_factory=list)
 
     @property
     def fleet(self) -> "Recorder":
         return self
+
+    def pins(self) -> dict[int, int] | None:
+        return None if self.pinned is None else dict(self.pinned)
 
     def kill(self, name: str, down: float) -> None:
         self.done.append(("kill", name, down))
@@ -43,7 +47,7 @@ def cluster() -> Recorder:
 
 
 def injection(cluster: Recorder, *planned: Planned) -> Injection:
-    return Injection(cluster, list(planned), say=lambda _line: None)  # type: ignore[arg-type]
+    return Injection(cluster, list(planned), say=lambda _line: None)
 
 
 def test_every_kind_of_fault_is_done_when_it_is_due(cluster: Recorder) -> None:
@@ -88,9 +92,31 @@ def test_no_second_broker_is_hit_before_the_cluster_can_have_noticed_the_first(c
 def test_a_broker_fault_that_waits_for_a_minute_is_skipped_and_counted(cluster: Recorder) -> None:
     cluster.brokers_are_whole = False
     injected = injection(cluster, Planned(1, Kill(Role.BROKER, 1, 0)))
+    injected.step(1)
     injected.step(50)
     assert not injected.is_over
     injected.step(62)
     assert injected.is_over
     assert injected.skipped == 1
     assert cluster.done == []
+
+
+def test_a_worker_to_be_killed_at_a_pin_is_killed_when_the_next_chunk_is_pinned(cluster: Recorder) -> None:
+    cluster.pinned = {0: 100, 1: 200}
+    injected = injection(cluster, Planned(1, KillAtPin(1, 0)), Planned(1, KillAtPin(2, 0)))
+    injected.step(2)
+    cluster.pinned = None  # the brokers are away
+    injected.step(3)
+    cluster.pinned = {0: 100, 1: 200}
+    injected.step(4)
+    injected.step(5)
+    assert cluster.done == []
+    cluster.pinned = {0: 100, 1: 300}
+    injected.step(6)
+    injected.step(7)
+    injected.step(8)
+    assert cluster.done == [("kill", "worker-1", 0)]
+    cluster.pinned = {0: 150, 1: 300}
+    injected.step(9)
+    assert cluster.done[1:] == [("kill", "worker-2", 0)]
+    assert injected.is_over
