@@ -62,7 +62,7 @@ class Policy:
 
 
 PINNED: Final = Policy("stream", (Chunks(10, 65_536), Chunks(7, 40_000)))
-EARLY_PIN: Final = Policy("tests.chaos.early_pin", (Chunks(2, 16_384),))
+EARLY_PIN: Final = Policy("tests.chaos.early_pin", (Chunks(5, 16_384),))
 POLICIES: Final[Mapping[str, Policy]] = {"pinned": PINNED, "early-pin": EARLY_PIN}
 
 

@@ -139,6 +139,8 @@ def _await_load(drill: Drill, cluster: Cluster, injection: Injection, began: flo
             )
         cluster.fleet.tick(now)
         injection.step(now - began)
+        if cluster.fleet.is_done(load):
+            injection.end_of_load()
         time.sleep(_POLL_SECONDS)
 
 

@@ -60,13 +60,39 @@ class Queue:
 
     def give_up(self, second: float) -> Fault | None:
         """The first fault, if it has waited in vain."""
-        if self.first_look is not None and second - self.first_look > _PATIENCE_SECONDS:
+        if self.waiting and self.first_look is not None and second - self.first_look > _PATIENCE_SECONDS:
             return self._pop()
         return None
 
     def _pop(self) -> Fault:
         self.first_look = None
         return self.waiting.pop(0).fault
+
+
+class PinWatch:
+    """Sees when a chunk is pinned by workers that are at work: every partition was pinned once before that.
+
+    Otherwise a worker that was killed at a pin would be killed at its next one again, and count nothing.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._at_first: dict[int, int] | None = None
+        self._at_last: dict[int, int] | None = None
+
+    def has_pinned(self) -> bool:
+        """Whether a chunk was just pinned; the next time is another pin's."""
+        pins, before = self._cluster.pins(), self._at_last
+        if pins is None:
+            return False
+        if self._at_first is None:
+            self._at_first = pins
+        are_at_work = all(pin != self._at_first[partition] for partition, pin in pins.items())
+        self._at_last = pins if are_at_work else None
+        if before is None or before == pins:
+            return False
+        self._at_first = self._at_last = None
+        return True
 
 
 class Injection:
@@ -86,19 +112,23 @@ class Injection:
         self._cluster = cluster
         self._due = list(faults)
         self._say = say
-        self._pins: dict[int, int] | None = None
         self._brokers = Queue(
             "the brokers are not whole",
             lambda: cluster.brokers_are_whole,
             _BROKER_LOOK_SECONDS,
             lambda fault: _seconds_away(fault) + _NOTICED_SECONDS,
         )
-        self._workers = Queue("no chunk was pinned", self._has_pinned, _PIN_LOOK_SECONDS)
+        self._workers = Queue("no chunk was pinned", PinWatch(cluster).has_pinned, _PIN_LOOK_SECONDS)
 
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to be done."""
         return not (self._due or self._brokers.waiting or self._workers.waiting)
+
+    def end_of_load(self) -> None:
+        """Leave out what waits for a pin: without records there are none."""
+        self.skipped += len(self._workers.waiting)
+        self._workers.waiting.clear()
 
     def step(self, second: float) -> None:
         """Do what is due by this second of the run."""
@@ -122,13 +152,6 @@ class Injection:
         if isinstance(fault, Kill | Freeze) and fault.role is Role.BROKER:
             return self._brokers
         return None
-
-    def _has_pinned(self) -> bool:
-        before, self._pins = self._pins, self._cluster.pins()
-        if before is None or self._pins is None or before == self._pins:
-            return False
-        self._pins = None  # the next fault waits for a pin of its own
-        return True
 
     def _inject(self, fault: Fault, second: float) -> None:
         self._say(f"{second:6.1f} s  {fault}")

@@ -107,16 +107,20 @@ def test_a_worker_to_be_killed_at_a_pin_is_killed_when_the_next_chunk_is_pinned(
     injected.step(2)
     cluster.pinned = None  # the brokers are away
     injected.step(3)
-    cluster.pinned = {0: 100, 1: 200}
-    injected.step(4)
-    injected.step(5)
-    assert cluster.done == []
     cluster.pinned = {0: 100, 1: 300}
+    injected.step(4)
+    cluster.pinned = {0: 150, 1: 300}  # by now every partition was pinned once
+    injected.step(5)
     injected.step(6)
+    assert cluster.done == []
+    cluster.pinned = {0: 150, 1: 400}
     injected.step(7)
     injected.step(8)
-    assert cluster.done == [("kill", "worker-1", 0)]
-    cluster.pinned = {0: 150, 1: 300}
     injected.step(9)
+    assert cluster.done == [("kill", "worker-1", 0)]
+    cluster.pinned = {0: 200, 1: 500}
+    injected.step(10)
+    cluster.pinned = {0: 300, 1: 500}
+    injected.step(11)
     assert cluster.done[1:] == [("kill", "worker-2", 0)]
     assert injected.is_over
