@@ -55,14 +55,15 @@ class Chunks:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A worker to test: the Faust application, and the chunks of its successive deployments."""
+    """A worker to test: the Faust application, the chunks of its successive deployments, when it flushes."""
 
     application: str
     deployments: tuple[Chunks, ...]
+    flush_seconds: float = 1.0
 
 
 PINNED: Final = Policy("stream", (Chunks(10, 65_536), Chunks(7, 40_000)))
-EARLY_PIN: Final = Policy("tests.chaos.early_pin", (Chunks(5, 16_384),))
+EARLY_PIN: Final = Policy("tests.chaos.early_pin", (Chunks(5, 16_384),), flush_seconds=4.0)
 POLICIES: Final[Mapping[str, Policy]] = {"pinned": PINNED, "early-pin": EARLY_PIN}
 
 
@@ -193,6 +194,7 @@ class Cluster:
         settings = {
             "METERSTREAM_CHUNK_SECONDS": str(chunks.seconds),
             "METERSTREAM_CHUNK_RECORDS": str(chunks.records),
+            "METERSTREAM_FLUSH_SECONDS": str(self.policy.flush_seconds),
             "METERSTREAM_DEDUPE_RECORDS": str(_DEDUPE_RECORDS),
             "METERSTREAM_DEDUPE_SECONDS": str(_DEDUPE_SECONDS),
         }

@@ -21,6 +21,9 @@ PROBES: Final = "probes"
 PROBE_SIZE: Final = "probe_size"
 TALK_TIME: Final = "talk_time"
 
+MEASURED: Final = frozenset((MEAN, LEAST, GREATEST, LATEST))
+"""Meters whose values do not add up."""
+
 BILLED_AT_FIRST: Final = ("eu",)
 BILLED_AFTERWARDS: Final = ("eu", "us")
 

@@ -43,6 +43,12 @@ def test_losses_and_doubles_are_told_apart_and_never_set_off_against_each_other(
     assert (verdict.lost, verdict.doubled, verdict.is_exact) == (1, 1, False)
 
 
+def test_values_that_do_not_add_up_are_compared_and_not_added() -> None:
+    cell = CELL._replace(meter_id="mean_latency")
+    deviation = compare_usage({cell: usage(3, "2")}, {cell: usage(3, "1")})["mean_latency"]
+    assert (deviation.lost_units, deviation.doubled_units, len(deviation.cells)) == (0, 0, 1)
+
+
 def test_a_window_that_lacks_and_one_that_should_not_be_are_differences() -> None:
     assert compare_usage({}, {CELL: usage(1, "1")})["tokens"].lost_events == 1
     assert compare_usage({CELL: usage(1, "1")}, {})["tokens"].doubled_events == 1
