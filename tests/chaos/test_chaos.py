@@ -56,7 +56,7 @@ def test_every_kind_of_fault_leaves_every_count_exact(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(400)
-def test_a_cluster_that_loses_brokers_one_after_another_keeps_every_count_exact(tmp_path: Path) -> None:
+def test_a_cluster_that_loses_a_leader_keeps_every_count_exact(tmp_path: Path) -> None:
     faults = [
         Planned(3, Kill(Role.BROKER, 1, down=0)),
         Planned(6, ChangeMeters()),
