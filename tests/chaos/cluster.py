@@ -26,7 +26,7 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.home import Home
 from tests.chaos.load import WINDOW
 from tests.chaos.meters import first_meters
-from tests.chaos.schedule import SESSION_SECONDS, Role, Size
+from tests.chaos.schedule import SESSION_SECONDS, Role, Size, name_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 WORKER_GROUP: Final = "chaos-workers"
@@ -65,11 +65,6 @@ class Policy:
 PINNED: Final = Policy("stream", (Chunks(10, 65_536), Chunks(7, 40_000)))
 EARLY_PIN: Final = Policy("tests.chaos.early_pin", (Chunks(5, 16_384),), flush_seconds=4.0)
 POLICIES: Final[Mapping[str, Policy]] = {"pinned": PINNED, "early-pin": EARLY_PIN}
-
-
-def name_of(role: Role, number: int) -> str:
-    """The name of a process."""
-    return f"{role}-{number}"
 
 
 @dataclass

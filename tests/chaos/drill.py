@@ -9,12 +9,12 @@ from typing import Final
 
 from schemas import USAGE_EVENTS
 from tests.chaos import meters
-from tests.chaos.cluster import Cluster, Policy, name_of
+from tests.chaos.cluster import Cluster, Policy
 from tests.chaos.counted import Counted, read_counted
 from tests.chaos.home import Home
 from tests.chaos.injection import Injection
 from tests.chaos.plan import Kind, Plan
-from tests.chaos.schedule import CHANGE_AT, Planned, Role, Size
+from tests.chaos.schedule import CHANGE_AT, Planned, Role, Size, name_of
 from tests.chaos.settling import Settling
 from tests.chaos.truth import Truth, fold
 from tests.chaos.verdict import (

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.chaos.cluster import Cluster, name_of
+from tests.chaos.cluster import Cluster
 from tests.chaos.schedule import (
     ChangeMeters,
     Deploy,
@@ -18,6 +18,7 @@ from tests.chaos.schedule import (
     Restart,
     Role,
     Scale,
+    name_of,
 )
 
 _PATIENCE_SECONDS: Final = 60.0

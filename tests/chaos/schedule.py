@@ -21,6 +21,11 @@ class Role(StrEnum):
     LOAD = "load"
 
 
+def name_of(role: Role, number: int) -> str:
+    """The name of a process."""
+    return f"{role}-{number}"
+
+
 @dataclass(frozen=True, slots=True)
 class Kill:
     """SIGKILL, and a start again after `down` seconds."""
@@ -29,6 +34,10 @@ class Kill:
     number: int
     down: float
 
+    def __str__(self) -> str:
+        """What happens, for people."""
+        return f"kill {name_of(self.role, self.number)}, back after {self.down:.1f} s"
+
 
 @dataclass(frozen=True, slots=True)
 class KillAtPin:
@@ -36,6 +45,10 @@ class KillAtPin:
 
     number: int
     down: float
+
+    def __str__(self) -> str:
+        """What happens, for people."""
+        return f"kill {name_of(Role.WORKER, self.number)} at a pin, back after {self.down:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,10 @@ class Freeze:
     number: int
     seconds: float
 
+    def __str__(self) -> str:
+        """What happens, for people."""
+        return f"stop {name_of(self.role, self.number)} for {self.seconds:.1f} s"
+
 
 @dataclass(frozen=True, slots=True)
 class Restart:
@@ -54,12 +71,20 @@ class Restart:
     role: Role
     number: int
 
+    def __str__(self) -> str:
+        """What happens, for people."""
+        return f"restart {name_of(self.role, self.number)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Deploy:
     """From now on whatever starts has the settings of this number."""
 
     number: int
+
+    def __str__(self) -> str:
+        """What happens, for people."""
+        return f"deploy settings {self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +93,18 @@ class Scale:
 
     workers: int
 
+    def __str__(self) -> str:
+        """What happens, for people."""
+        return f"run {self.workers} workers"
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeMeters:
     """Publish the changed meter definition."""
+
+    def __str__(self) -> str:
+        """What happens, for people."""
+        return "change a meter"
 
 
 Fault = Kill | KillAtPin | Freeze | Restart | Deploy | Scale | ChangeMeters

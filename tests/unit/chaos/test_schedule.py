@@ -84,6 +84,12 @@ def test_a_deployment_restarts_every_worker_and_sink_one_after_another() -> None
     assert len({each.at for each in restarts}) == len(restarts)
 
 
+def test_faults_say_what_happens() -> None:
+    assert str(Kill(Role.SINK, 2, 1.25)) == "kill sink-2, back after 1.2 s"
+    assert str(Freeze(Role.BROKER, 1, 8.0)) == "stop kafka-1 for 8.0 s"
+    assert all("(" not in str(each.fault) for each in schedule(1, MINUTES_10, SIZE))
+
+
 def test_the_meters_change_once() -> None:
     assert sum(isinstance(each.fault, ChangeMeters) for each in schedule(1, MINUTES_10, SIZE)) == 1
 
