@@ -1,7 +1,7 @@
 """Creates Meterstream's topics and corrects those that differ from what they must be."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
@@ -63,14 +63,29 @@ def apply_topics(
     try:
         changes = _create_missing(admin, wanted, replication, deadline)
         _await_leaders(admin, {spec.name: 1 for spec in specs}, deadline)
-        changes += _add_partitions(admin, wanted, deadline)
-        changes += _correct_configs(admin, specs, deadline)
+        changes += once_known(lambda: _add_partitions(admin, wanted, deadline), deadline)
+        changes += once_known(lambda: _correct_configs(admin, specs, deadline), deadline)
         _await_leaders(admin, {spec.name: count for spec, count in wanted}, deadline)
     except KafkaException as error:
         reason = error.args[0]
         text = reason.str() if isinstance(reason, KafkaError) else str(reason)
         raise TopicError(f"topics on {bootstrap_servers} could not be applied: {text}") from error
     return changes
+
+
+def once_known(step: Callable[[], list[TopicChange]], deadline: float) -> list[TopicChange]:
+    """The result of a step, repeated while the broker that is asked does not know of a new topic yet.
+
+    In a cluster one broker may have a topic in its metadata a moment before another. The deadline is monotonic.
+    """
+    while True:
+        try:
+            return step()
+        except KafkaException as error:
+            is_unknown = error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+            if not is_unknown or time.monotonic() >= deadline:
+                raise
+        time.sleep(_POLL_SECONDS)
 
 
 def missing_partitions(spec: TopicSpec, wanted: int, existing: int) -> int:

@@ -96,6 +96,7 @@ class Cluster:
         self._start_servers(state)
         self.await_brokers()
         apply_topics(self.servers, partitions=PARTITIONS, replication=min(3, self.size.brokers), timeout=60)
+        self.await_brokers()
         apply_meters(self.servers, first_meters())
         self.await_that(lambda: clickhouse_answers(self._clickhouse_port), "ClickHouse answers")
         migrate(self.clickhouse_url)

@@ -151,7 +151,7 @@ def _settle(settling: Settling, cluster: Cluster, seconds: float, say: Callable[
     try:
         cluster.await_that(is_over, "everything is counted and stored", seconds)
     except TimeoutError as error:
-        raise TimeoutError(f"{error}; {settling.lag()}") from error
+        raise TimeoutError(f"{error}; {settling.lag()}; owned by nobody: {settling.unowned()}") from error
     say("everything is counted and stored")
 
 

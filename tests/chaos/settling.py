@@ -8,9 +8,10 @@ from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from urllib3.exceptions import HTTPError
 
+from deploy.admin import admin_client
 from schemas import SESSION_BOUNDARIES, USAGE_EVENTS
 from sinks.tables import SINK_TOPICS
-from tests.chaos.cluster import SESSIONS_GROUP, SINK_GROUP, Cluster
+from tests.chaos.cluster import SESSIONS_GROUP, SINK_GROUP, WORKER_GROUP, Cluster
 from tests.chaos.counted import connect, read_through
 
 _SECONDS: Final = 5.0
@@ -40,6 +41,7 @@ class Settling:
         config = {"bootstrap.servers": cluster.servers, "log_level": 0, "enable.auto.commit": False}
         self._sessions = Consumer(config | {"group.id": SESSIONS_GROUP})
         self._sinks = Consumer(config | {"group.id": SINK_GROUP})
+        self._admin = admin_client(cluster.servers)
         self._url = cluster.clickhouse_url
 
     def is_over(self) -> bool:
@@ -59,6 +61,29 @@ class Settling:
             )
         except (KafkaException, ClickHouseError, HTTPError):
             return None
+
+    def unowned(self) -> list[str]:
+        """Partitions that no member of their group has: they are not read, however long one waits."""
+        topics = {WORKER_GROUP: {USAGE_EVENTS}, SESSIONS_GROUP: {SESSION_BOUNDARIES}, SINK_GROUP: SINK_TOPICS}
+        try:
+            ends = self._ends()
+            return [
+                f"{group}: {topic}/{partition}"
+                for group, names in topics.items()
+                for topic, partition in sorted(ends.keys() - self._owned(group))
+                if topic in names
+            ]
+        except KafkaException as error:
+            return [f"unknown, for {error}"]
+
+    def _owned(self, group: str) -> set[tuple[str, int]]:
+        description = self._admin.describe_consumer_groups([group])[group].result()
+        return {
+            (partition.topic, partition.partition)
+            for member in description.members
+            if member.assignment
+            for partition in member.assignment.topic_partitions
+        }
 
     def ends(self, topic: str) -> dict[int, int]:
         """The end offset of each partition of a topic."""

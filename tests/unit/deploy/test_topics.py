@@ -1,7 +1,11 @@
+import time
+from collections.abc import Callable
+
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from deploy.errors import TopicError
-from deploy.topics import differing_configs, missing_partitions, wanted_config
+from deploy.topics import TopicChange, differing_configs, missing_partitions, once_known, wanted_config
 from schemas.topics import TopicSpec
 
 FREE = TopicSpec("free", config={"retention.ms": "5", "cleanup.policy": "compact"})
@@ -42,3 +46,30 @@ def test_of_three_copies_two_must_be_written() -> None:
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_a_topic_of_few_copies_takes_records_while_a_broker_is_away(replicas: int) -> None:
     assert wanted_config(FREE, replicas) == FREE.config
+
+
+def failing(code: int, times: int) -> Callable[[], list[TopicChange]]:
+    """A step that Kafka refuses so many times."""
+    answers = [KafkaException(KafkaError(code))] * times
+
+    def step() -> list[TopicChange]:
+        if answers:
+            raise answers.pop()
+        return [TopicChange("free", "changed")]
+
+    return step
+
+
+def test_a_broker_that_does_not_know_a_new_topic_yet_is_asked_again() -> None:
+    step = failing(KafkaError.UNKNOWN_TOPIC_OR_PART, times=2)
+    assert once_known(step, time.monotonic() + 30) == [TopicChange("free", "changed")]
+
+
+def test_a_topic_that_stays_unknown_is_an_error() -> None:
+    with pytest.raises(KafkaException):
+        once_known(failing(KafkaError.UNKNOWN_TOPIC_OR_PART, times=2), time.monotonic())
+
+
+def test_another_refusal_is_not_asked_again() -> None:
+    with pytest.raises(KafkaException):
+        once_known(failing(KafkaError.TOPIC_AUTHORIZATION_FAILED, times=1), time.monotonic() + 30)
