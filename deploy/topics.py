@@ -76,7 +76,7 @@ def apply_topics(
 def once_known(step: Callable[[], list[TopicChange]], deadline: float) -> list[TopicChange]:
     """The result of a step, repeated while the broker that is asked does not know of a new topic yet.
 
-    In a cluster one broker may have a topic in its metadata a moment before another. The deadline is monotonic.
+    In a cluster one broker may know of a topic a moment before another. The deadline is monotonic.
     """
     while True:
         try:
