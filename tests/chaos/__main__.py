@@ -41,7 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
     if not outcome.verdict.is_exact:
         print(f"logs and data in {path}")
         return 1
-    shutil.rmtree(path)
+    if outcome.deaths:
+        print(f"logs in {path / 'logs'}")
+        for data in ("state", "work"):
+            shutil.rmtree(path / data)
+    else:
+        shutil.rmtree(path)
     return 0
 
 
