@@ -25,6 +25,10 @@ class HoldingBack(Emitter):
         """As it should."""
         self._emitter.publish(source, emissions)
 
+    def tick(self, source: Source) -> None:
+        """As it should."""
+        self._emitter.tick(source)
+
     def flush_if_due(self, chunks: list[Chunk]) -> None:
         """Send what is held back beside what changed."""
         self._emitter.flush_if_due([*self._held, *chunks])
