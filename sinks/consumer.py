@@ -63,7 +63,9 @@ def consumer_config(settings: SinkSettings) -> dict[str, object]:
         "auto.offset.reset": "error",
         "isolation.level": "read_committed",
         "allow.auto.create.topics": False,
-        "partition.assignment.strategy": "cooperative-sticky",
+        # Not a cooperative one: together with instance ids it can leave partitions to nobody, for good, when
+        # the coordinator fails or a sink is killed between its two phases.
+        "partition.assignment.strategy": "roundrobin",
         # A sink that was killed must not keep its partitions for long.
         "session.timeout.ms": 10_000,
         "heartbeat.interval.ms": 3_000,

@@ -62,6 +62,7 @@ class Sink:
         self._batch = Batch()
         self._flight: Flight | None = None
         self._is_paused = False
+        self._starts: dict[Place, int] = {}
 
     def subscribe(self) -> None:
         """Join the group; partitions come with the first steps."""
@@ -113,11 +114,21 @@ class Sink:
             return
         if found.offset < offset:
             self._forget([place])
-        # A partition that has failed cannot seek: it is given back and taken anew.
-        self._consumer.incremental_unassign([TopicPartition(*place)])
-        self._consumer.incremental_assign([found])
+        # A partition that has failed cannot seek: all are taken anew, the others from where they stand.
+        others = [each for each in self._consumer.assignment() if (each.topic, each.partition) != place]
+        self._assign([*map(self._position, others), found])
+
+    def _position(self, partition: TopicPartition) -> TopicPartition:
+        """Where a partition is read next; the binding knows only of those that were read from."""
+        (now,) = self._consumer.position([partition])
+        place = (partition.topic, partition.partition)
+        return TopicPartition(*place, now.offset if now.offset >= 0 else self._starts[place])
+
+    def _assign(self, partitions: list[TopicPartition]) -> None:
+        self._starts = {(each.topic, each.partition): each.offset for each in partitions}
+        self._consumer.assign(partitions)
         if self._is_paused:
-            self._consumer.pause([found])
+            self._consumer.pause(partitions)
 
     def _drain(self, deadline: float) -> None:
         self._land(max(0.0, deadline - time.monotonic()))
@@ -157,11 +168,8 @@ class Sink:
             self._is_paused = False
             log.info("resumed")
 
-    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        found = self._assignments.located(partitions)
-        consumer.incremental_assign(found)
-        if self._is_paused:
-            consumer.pause(found)
+    def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._assign(self._assignments.located(partitions))
         log.info("assigned: %s", _named(partitions))
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
