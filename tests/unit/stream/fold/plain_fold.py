@@ -170,6 +170,10 @@ def meters_for(usage: Usage, known: Sequence[Definition]) -> Iterator[Definition
         yield from _in_force(usage, next(filter(None, by_scope), []))
 
 
+def _scope(meter: Definition) -> tuple[str, str]:
+    return meter.tenant_id, meter.environment_id
+
+
 def _in_force(usage: Usage, versions: list[Definition]) -> Iterator[Definition]:
     # Versions of one meter may measure time or numbers, and so look at different moments of an event.
     for candidate in versions:

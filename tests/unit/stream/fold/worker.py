@@ -32,7 +32,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Store:
-    """What outlives workers: rows and accounting, each as of its highest version, and what went beside them."""
+    """What outlives workers: rows and accounting, each as of its highest version, and what else was sent."""
 
     rows: dict[tuple[Any, ...], Row] = field(default_factory=dict)
     accounting: dict[int, Row] = field(default_factory=dict)
