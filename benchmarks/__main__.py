@@ -5,26 +5,21 @@ the worker on one core, and ratio_to_plain_agent.
 """
 
 import argparse
-import json
-import logging
 import os
-import signal
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.command import run, say
 from benchmarks.contestants import Round
 from benchmarks.cores import Cores
-from benchmarks.errors import BenchmarkError
 from benchmarks.plain_round import measure_plain_agent
 from benchmarks.publishing import Published, make_topics, publish
 from benchmarks.report import cpu_ratio, print_table, save, summary
 from benchmarks.worker_round import measure_worker
-from deploy.errors import DeployError
 from deploy.local.embedded import embedded_kafka
-from producers.errors import PublishError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +41,22 @@ class Outcome:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
-    logging.basicConfig(level=logging.ERROR)
     options = _options()
-    try:
-        outcome = _run(options)
-    except KeyboardInterrupt:
-        return 130
-    except (BenchmarkError, DeployError, PublishError) as error:
-        print(f"no figures: {error}", file=sys.stderr)
-        return 1
+    return run(lambda: _measure(options))
+
+
+def _measure(options: Options) -> dict[str, float]:
+    outcome = _run(options)
     medians = summary(outcome.worker, outcome.plain)
     title = "Every total equals what was published, duplicates removed (the plain agent: counted)"
     rounds = outcome.worker + outcome.plain
     print_table(rounds, title)
-    _say(
+    say(
         f"The plain agent takes {cpu_ratio(outcome.worker, outcome.plain):.1f} times the CPU time an event, "
         "a figure that other load on the machine disturbs less than rates."
     )
-    _say(f"saved to {os.path.relpath(save(rounds, medians))}")
-    print(json.dumps(medians), flush=True)
-    return 0
+    say(f"saved to {os.path.relpath(save(rounds, medians))}")
+    return medians
 
 
 def _options() -> Options:
@@ -83,12 +73,12 @@ def _run(options: Options) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="meterstream-bench-") as directory:
         home = Path(directory)
         with cores.leave_free():
-            _say("starting a broker")
+            say("starting a broker")
             with embedded_kafka(home / "stack", heap="512m") as bootstrap_servers:
-                return _measure(bootstrap_servers, options, cores, home / "logs")
+                return _turns(bootstrap_servers, options, cores, home / "logs")
 
 
-def _measure(bootstrap_servers: str, options: Options, cores: Cores, logs: Path) -> Outcome:
+def _turns(bootstrap_servers: str, options: Options, cores: Cores, logs: Path) -> Outcome:
     make_topics(bootstrap_servers)
     published = _publish(bootstrap_servers, options)
     outcome = Outcome([], [])
@@ -104,7 +94,7 @@ def _publish(bootstrap_servers: str, options: Options) -> Published:
     began = time.monotonic()
     published = publish(bootstrap_servers, options.events, options.plain_events)
     whole = published.whole
-    _say(
+    say(
         f"published {whole.events:,} events of {published.bytes / whole.events:.0f} bytes with "
         f"{whole.duplicates:,} duplicates, which fill {len(whole.once):,} cells, "
         f"in {time.monotonic() - began:.0f} s"
@@ -113,15 +103,11 @@ def _publish(bootstrap_servers: str, options: Options) -> Published:
 
 
 def _said(measured: Round) -> Round:
-    _say(
+    say(
         f"{measured.contestant}: {measured.events_per_second:,.0f} events/s, "
         f"{measured.cpu_seconds_per_million:.2f} CPU s per million, load average {measured.load:.1f}"
     )
     return measured
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 if __name__ == "__main__":

@@ -129,10 +129,11 @@ def running(name: str, command: Command, log: Path, cores: Cores) -> Iterator[Co
         with Sampler(process.pid) as sampler:
             yield Contestant(name, process, log, sampler, time.monotonic() + _LIMIT_SECONDS)
     finally:
-        _end(process)
+        end(process)
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask a process to end, and end it where it does not."""
     process.terminate()
     try:
         process.wait(_GRACE_SECONDS)

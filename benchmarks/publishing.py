@@ -53,9 +53,7 @@ def publish(bootstrap_servers: str, count: int, prefix_count: int) -> Published:
     Raises:
         BenchmarkError: the broker did not take every event.
     """
-    own = {"compression.type": "lz4", "linger.ms": 20, "batch.size": 131_072}
-    quiet = {"queue.buffering.max.messages": 1_000_000, "delivery.report.only.error": True}
-    producer = Producer(producer_config(bootstrap_servers, current_settings(), own | quiet))
+    producer = fast_producer(bootstrap_servers)
     published = Published()
     for event, is_repeat in events(count):
         value = event.value()
@@ -67,9 +65,25 @@ def publish(bootstrap_servers: str, count: int, prefix_count: int) -> Published:
             published.prefix.add(event, is_repeat)
         if not published.whole.events % _POLL_EVERY:
             producer.poll(0)
-    if missing := producer.flush(60):
-        raise BenchmarkError(f"the broker did not take {missing} of {count} events within 60 s")
+    await_stored(producer)
     return published
+
+
+def fast_producer(bootstrap_servers: str) -> Producer:
+    """A producer that batches for volume and reports failures alone."""
+    own = {"compression.type": "lz4", "linger.ms": 20, "batch.size": 131_072}
+    quiet = {"queue.buffering.max.messages": 1_000_000, "delivery.report.only.error": True}
+    return Producer(producer_config(bootstrap_servers, current_settings(), own | quiet))
+
+
+def await_stored(producer: Producer) -> None:
+    """Wait until the broker has all that was handed over.
+
+    Raises:
+        BenchmarkError: it did not take every event.
+    """
+    if missing := producer.flush(60):
+        raise BenchmarkError(f"the broker did not take {missing} events within 60 s")
 
 
 def _produce(producer: Producer, topic: str, value: bytes, key: bytes) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,12 +52,19 @@ def cpu_ratio(worker: Sequence[Round], plain: Sequence[Round]) -> float:
 
 def print_table(rounds: Sequence[Round], title: str) -> None:
     """Print a line for every round, in the order they were run."""
-    table = Table(title=title, title_justify="left")
-    for column in _COLUMNS:
-        table.add_column(column, justify="left" if column == "round" else "right", no_wrap=True)
-    for each in rounds:
-        table.add_row(*_cells(each))
-    Console(width=_WIDTH).print(table)
+    print_lines(title, _COLUMNS, map(_cells, rounds))
+
+
+def print_lines(title: str, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    """Print a table; the first column names its lines, the others are figures."""
+    table = Table()
+    for column in columns:
+        table.add_column(column, justify="left" if column == columns[0] else "right", no_wrap=True)
+    for line in lines:
+        table.add_row(*line)
+    console = Console(width=_WIDTH)
+    console.print(title, highlight=False)
+    console.print(table)
 
 
 def _cells(each: Round) -> tuple[str, ...]:

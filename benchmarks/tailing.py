@@ -25,10 +25,10 @@ class Tail:
             [TopicPartition(topic, partition, end) for partition, end in _ends(consumer, topic).items()]
         )
 
-    def read(self) -> list[Message]:
-        """Return what has come; waits a little where nothing has."""
+    def read(self, wait_seconds: float = _WAIT_SECONDS) -> list[Message]:
+        """Return what comes within so long, at the most 1,000 messages."""
         messages = []
-        for message in self._consumer.consume(_RECORDS, _WAIT_SECONDS):
+        for message in self._consumer.consume(_RECORDS, wait_seconds):
             error = message.error()
             if error is None:
                 messages.append(message)

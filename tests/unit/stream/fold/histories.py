@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from stream.core.definitions import Aggregation, Definition
 
-from .logs import ENVIRONMENTS, MINUTE, NAMES, NOW, SEEDS, TENANTS, logs
+from .logs import ENVIRONMENTS, MINUTE, NAMES, NOW, TENANTS, make_log
 from .plain_fold import History, Settings
 
 _FILTER_VALUES = ("a", "1", "true", "2.5", "7", "")
+_NUMERIC = [each for each in Aggregation if each not in (Aggregation.COUNT, Aggregation.DURATION)]
 _EFFECTIVE = (0, NOW - 90 * MINUTE, NOW - MINUTE, NOW, NOW + 1, NOW + MINUTE)
 
 
@@ -22,11 +23,11 @@ def _definition(chance: Random) -> Definition:
         environment_id=chance.choice((*"****", *ENVIRONMENTS)),
         meter_id=chance.choice(("m1", "m2", "m3", "m4", "m5")),
         meter_version=version,
-        event_name=chance.choice(NAMES),
-        aggregation=chance.choice(list(Aggregation)),
+        event_name=chance.choice((*NAMES[:1] * 2, *NAMES)),
+        aggregation=chance.choice([*Aggregation, *_NUMERIC]),
         field=chance.choice((*["units"] * 9, "model", "total_usage")),
         filters=_filters(chance),
-        group_by=chance.choice(((), (), ("model",), ("flag", "model"))),
+        group_by=chance.choice(((), (), (), ("model",), ("flag", "model"))),
         window_ms=chance.choice((MINUTE, MINUTE, 60 * MINUTE, 10_000, 1_440 * MINUTE)),
         unit="",
         effective_from=0 if version == 1 else chance.choice(_EFFECTIVE),
@@ -44,29 +45,35 @@ def _filters(chance: Random) -> tuple[tuple[str, frozenset[str]], ...]:
     )
 
 
-_settings = st.builds(
-    Settings,
-    st.tuples(st.sampled_from((16, 6, 10, 25, 1_000, 1)), st.sampled_from((3_600, 60, 5))),
-    st.tuples(st.sampled_from((15, 6, 10, 20, 1_000, 1)), st.sampled_from((3_600, 60, 7))),
-)
+def _settings(chance: Random) -> Settings:
+    return Settings(
+        (chance.choice((16, 8, 40, 1_000, 3)), chance.choice((3_600, 60, 5))),
+        (chance.choice((15, 7, 20, 1_000, 2)), chance.choice((3_600, 60, 7))),
+    )
 
 
-@st.composite
-def histories(draw: st.DrawFn) -> History:
-    """A log with the meters published and the settings deployed while it grew."""
-    log = draw(logs)
-    moments = st.sampled_from([log[0].offset, *(record.offset for record in log)])
-    definitions = map(_definition, map(Random, draw(st.lists(SEEDS, min_size=8, max_size=24))))
-    named = {(one.tenant_id, one.environment_id, one.meter_id, one.meter_version): one for one in definitions}
-    at_first = draw(st.integers(0, len(named)))
-    published = [(log[0].offset, one) for one in list(named.values())[:at_first]]
-    published += [(draw(moments), one) for one in list(named.values())[at_first:]]
-    deployments = draw(st.lists(st.tuples(moments, _settings), max_size=2))
+def _history(chance: Random, length: int) -> History:
+    """Return a log with the meters published and the settings deployed while it grew."""
+    log = make_log(chance, length)
+    first = log[0].offset
+    named = {
+        (one.tenant_id, one.environment_id, one.meter_id, one.meter_version): one
+        for one in (_definition(chance) for _ in range(chance.randint(1, 24)))
+    }
+    published = [
+        (chance.choice((first, first, chance.choice(log).offset)), definition)
+        for definition in named.values()
+    ]
+    deployments = [(chance.choice(log).offset, _settings(chance)) for _ in range(chance.randint(0, 2))]
     return History(
         log,
-        [(0, draw(_settings)), *sorted(deployments, key=lambda one: one[0])],
+        [(0, _settings(chance)), *sorted(deployments, key=lambda one: one[0])],
         sorted(published, key=lambda one: one[0]),
     )
+
+
+histories = st.builds(_history, st.integers(0, 2**64).map(Random), st.integers(1, 120))
+"""Each comes of two numbers: drawing every field would find no more in the time, and shrink for minutes."""
 
 
 class Fate(Enum):

@@ -10,7 +10,7 @@ from .plain_reading import SessionMark
 from .worker import count
 
 
-@given(history=histories(), journey=journeys)
+@given(history=histories, journey=journeys)
 def test_rows_outcomes_and_dead_letters_are_those_of_a_plain_fold(
     history: History, journey: list[Step]
 ) -> None:
@@ -22,7 +22,7 @@ def test_rows_outcomes_and_dead_letters_are_those_of_a_plain_fold(
     assert {offset: _mark(boundary) for offset, boundary in store.forwarded.items()} == fold.forwarded
 
 
-@given(history=histories(), journey=journeys)
+@given(history=histories, journey=journeys)
 def test_deaths_and_batches_leave_no_trace_in_rows_and_pins(history: History, journey: list[Step]) -> None:
     died, uninterrupted = count(history, journey), count(history, UNINTERRUPTED)
 
