@@ -72,7 +72,7 @@ def _history(chance: Random, length: int) -> History:
     )
 
 
-histories = st.builds(_history, st.integers(0, 2**64).map(Random), st.integers(1, 120))
+histories = st.builds(_history, st.integers(0, 2**64).map(Random), st.integers(1, 90))
 """Each comes of two numbers: drawing every field would find no more in the time, and shrink for minutes."""
 
 
