@@ -1,6 +1,6 @@
 """Whatever the log, the meters and the fate of the workers: the core counts what a plain fold counts."""
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from stream.core.wire import Boundary
 
@@ -9,7 +9,10 @@ from .plain_fold import History, plain_fold
 from .plain_reading import SessionMark
 from .worker import count
 
+THOROUGHLY = settings(max_examples=3 * settings.default.max_examples)
 
+
+@THOROUGHLY
 @given(history=histories, journey=journeys)
 def test_rows_outcomes_and_dead_letters_are_those_of_a_plain_fold(
     history: History, journey: list[Step]
@@ -22,6 +25,7 @@ def test_rows_outcomes_and_dead_letters_are_those_of_a_plain_fold(
     assert {offset: _mark(boundary) for offset, boundary in store.forwarded.items()} == fold.forwarded
 
 
+@THOROUGHLY
 @given(history=histories, journey=journeys)
 def test_deaths_and_batches_leave_no_trace_in_rows_and_pins(history: History, journey: list[Step]) -> None:
     died, uninterrupted = count(history, journey), count(history, UNINTERRUPTED)
