@@ -61,6 +61,7 @@ class Statistics:
     least: Fraction | None = None
     greatest: Fraction | None = None
     latest: tuple[int, int, Fraction] | None = None
+    values: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -112,16 +113,25 @@ def bucket(record: Record, size: tuple[int, int]) -> tuple[int, ...]:
     )
 
 
+def is_over(first: Record, record: Record, size: tuple[int, int]) -> bool:
+    """Return whether a dedupe generation that began at `first` is over before a record."""
+    records, seconds = size
+    are_stamped = first.timestamp_type == record.timestamp_type == LOG_APPEND_TIME
+    is_old = are_stamped and record.timestamp - first.timestamp >= 1000 * seconds
+    return is_old or record.offset - first.offset >= records
+
+
 def _places(history: History) -> Iterator[Place]:
     before, settings, place = None, history.settings_at(0), Place(-1, [], 0)
+    first = history.log[0]
     for record in history.log:
-        if before is not None and bucket(before, settings.dedupe) != bucket(record, settings.dedupe):
-            place = place._replace(generation=place.generation + 1)
         cut = before is None or bucket(before, settings.chunk) != bucket(record, settings.chunk)
         if cut or is_control(record):
             settings = history.settings_at(record.offset)
             known = history.definitions_before(history.definitions_end_at(record.offset))
             place = place._replace(chunk_start=record.offset, definitions=known)
+        if is_over(first, record, settings.dedupe):
+            first, place = record, place._replace(generation=place.generation + 1)
         yield place
         before = record
 
@@ -206,16 +216,23 @@ def _count(usage: Usage, offset: int, meter: Definition, fold: Fold) -> bool:
             cell.event_count += moment == usage.interval[0]
             cell.total = (cell.total or Fraction(0)) + milliseconds
         return True
-    value = None
-    if meter.aggregation is not Aggregation.COUNT:
-        if meter.field not in properties:
-            raise Refused("field_missing")
-        value = number(properties[meter.field])
+    value = None if meter.aggregation is Aggregation.COUNT else _value(properties, meter)
     cell = fold.cells[_key(usage, meter, group, usage.time)]
     cell.event_count += 1
     if value is not None:
         AGGREGATE[meter.aggregation](cell, value, usage.time, offset)
     return True
+
+
+def _value(properties: dict[str, Any], meter: Definition) -> Fraction | str:
+    if meter.field not in properties:
+        raise Refused("field_missing")
+    if meter.aggregation is not Aggregation.COUNT_UNIQUE:
+        return number(properties[meter.field])
+    value = text(properties[meter.field])
+    if len(value.encode()) > 512:
+        raise Refused("too_long")
+    return value
 
 
 def _by_window(start: int, end: int, window_ms: int) -> Iterator[tuple[int, int]]:
@@ -260,11 +277,16 @@ def _latest(cell: Statistics, value: Fraction, time: int, offset: int) -> None:
     cell.latest = stated if cell.latest is None else max(cell.latest, stated)
 
 
+def _distinct(cell: Statistics, value: str, _time: int, _offset: int) -> None:
+    cell.values.add(value)
+
+
 AGGREGATE: dict[Aggregation, Any] = {
     Aggregation.SUM: _sum,
     Aggregation.AVG: _sum,
     Aggregation.MIN: _min,
     Aggregation.MAX: _max,
     Aggregation.LATEST: _latest,
+    Aggregation.COUNT_UNIQUE: _distinct,
 }
 """A new aggregation of a field gets its line here, and a statistic by which two rows can be joined."""

@@ -10,11 +10,11 @@ from typing import Any
 from stream.core.accounting import Emissions
 from stream.core.chunks import Chunk, recall
 from stream.core.decoding import Decoder
-from stream.core.deduplication import Generations
+from stream.core.deduplication import Generations, generation_time
 from stream.core.definitions import DefinitionSet
 from stream.core.log import Record, Source
 from stream.core.pins import Pin, decode_pin, encode_pin
-from stream.core.rows import take_accounting_row, take_rollup_rows
+from stream.core.rows import take_accounting_row, take_rows
 from stream.core.runs import Spacing
 from stream.core.wire import Boundary
 
@@ -35,6 +35,7 @@ class Store:
     """What outlives workers: rows and accounting, each as of its highest version, and what else was sent."""
 
     rows: dict[tuple[Any, ...], Row] = field(default_factory=dict)
+    values: dict[tuple[Any, ...], Row] = field(default_factory=dict)
     accounting: dict[int, Row] = field(default_factory=dict)
     letters: set[tuple[int, str, str]] = field(default_factory=set)
     forwarded: dict[int, Boundary] = field(default_factory=dict)
@@ -44,6 +45,8 @@ class Store:
         for row in map(json.loads, lines):
             if "read" in row:
                 _keep_newest(self.accounting, row["chunk_start"], row)
+            elif "value" in row:
+                _keep_newest(self.values, (cell_key(row), row["chunk_start"], row["value"]), row)
             else:
                 _keep_newest(self.rows, (cell_key(row), row["chunk_start"]), row)
 
@@ -52,6 +55,8 @@ class Store:
         cells: dict[CellKey, Statistics] = {}
         for row in self.rows.values():
             _add(cells.setdefault(cell_key(row), Statistics()), row)
+        for row in self.values.values():
+            cells.setdefault(cell_key(row), Statistics()).values.add(row["value"])
         return cells
 
     def outcomes(self) -> dict[int, Counter[str]]:
@@ -61,7 +66,7 @@ class Store:
 
     def without_versions(self) -> dict[tuple[Any, ...], Row]:
         """Return the rows but for their versions, which tell when they were last sent."""
-        return {key: row | {"row_version": None} for key, row in self.rows.items()}
+        return {key: row | {"row_version": None} for key, row in (self.rows | self.values).items()}
 
 
 def _keep_newest(kept: dict[Any, Row], key: object, row: Row) -> None:
@@ -127,18 +132,19 @@ class Worker:
         self._position = 0
         self._chunk: Chunk | None = None
         if commit is None:
-            start = history.log[0].offset
-            self._generations = Generations(start, start)
+            first = history.log[0]
+            self._generations = Generations(first.offset, first.offset, generation_time(first))
         else:
             self._resume(decode_pin(*commit))
 
     def _resume(self, pin: Pin) -> None:
         log = self._history.log
-        self._generations = Generations(pin.previous_generation, pin.current_generation)
+        self._generations = Generations(
+            pin.previous_generation, pin.current_generation, pin.current_generation_time
+        )
         self._position = next(index for index, record in enumerate(log) if record.offset == pin.chunk_start)
         before = [record for record in log[: self._position] if record.offset >= pin.previous_generation]
         recall(before, self._decoder, self._generations)
-        self._generations.enter_chunk(log[self._position], pin.dedupe_spacing)
         self._chunk = Chunk(_SOURCE, pin, self._definitions(pin.definitions_end), self._generations)
 
     def _definitions(self, end: int) -> DefinitionSet:
@@ -173,7 +179,7 @@ class Worker:
     def _begin(self, record: Record) -> Chunk:
         settings = self._history.settings_at(record.offset)
         chunks, dedupe = Spacing(*settings.chunk), Spacing(*settings.dedupe)
-        self._generations.enter_chunk(record, dedupe)
+        self._generations.enter(record, dedupe)
         pin = Pin(
             chunk_start=record.offset,
             topic_id=_SOURCE.topic_id,
@@ -185,6 +191,7 @@ class Worker:
             definitions_end=self._history.definitions_end_at(record.offset),
             previous_generation=self._generations.previous_start,
             current_generation=self._generations.current_start,
+            current_generation_time=self._generations.current_time,
         )
         self.commit = (record.offset, encode_pin(pin))
         self._store.pins[record.offset] = pin
@@ -200,4 +207,5 @@ class Worker:
         """Take the rows that changed since they were last taken, the accounting last."""
         if self._chunk is None or not self._chunk.changed:
             return []
-        return [*take_rollup_rows(self._chunk), take_accounting_row(self._chunk)]
+        rows = take_rows(self._chunk)
+        return [*rows.distinct_values, *rows.rollups, take_accounting_row(self._chunk)]
