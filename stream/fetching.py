@@ -29,6 +29,7 @@ _FETCH_WAIT_MS: Final = 100
 _REQUEST_MS: Final = 40_000
 _PARTITION_FETCH_BYTES: Final = 4 * 1024 * 1024
 _RETRY_SECONDS: Final = 0.1
+_LEAVE_SECONDS: Final = 3.0
 _LOST: Final = (IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 
 
@@ -71,6 +72,19 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
             metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
         )
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group, within seconds: brokers that are away are not waited for.
+
+        aiokafka, closing, cancels its requests and awaits them; their cancellation would end this closing, too,
+        and the process would never end.
+        """
+        leaving = asyncio.ensure_future(super().on_thread_stop())
+        await asyncio.wait([leaving], timeout=_LEAVE_SECONDS)
+        if not leaving.done() or leaving.cancelled():
+            logger.warning("left without a word to the group: the brokers do not answer")
+        elif (error := leaving.exception()) is not None:
+            logger.warning("left the group with an error: %r", error)
 
     async def committed(self, partitions: list[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
         """Return the group's commits with their metadata, which aiokafka's own `committed` drops."""

@@ -5,8 +5,8 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stream.core.lifetimes import Lifetimes
 from stream.core.runs import Spacing
-from stream.core.session_life import Lifetimes
 
 
 class StreamSettings(BaseSettings):

@@ -5,30 +5,11 @@ expire it, too. It is forgotten by log time, the append times of boundaries: so 
 forgets the same sessions at the same records.
 """
 
-from dataclasses import dataclass
-from typing import Final
-
 import msgspec
 
+from stream.core.lifetimes import Lifetimes
 from stream.core.session_state import Entry, SessionsState
-from stream.core.timestamps import DAY_MS, MAX_INTERVAL_MS
-
-
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """Milliseconds that sessions are open, and kept.
-
-    Attributes:
-        limit: After which an open session expires, from its start; or an end that waits, from that end.
-        kept: After which a completed session is forgotten, from its last boundary. One that is not complete
-            is kept for the 31 days longer in which a late end could complete it.
-    """
-
-    limit: int = DAY_MS
-    kept: int = 7 * DAY_MS
-
-
-DEFAULT_LIFETIMES: Final = Lifetimes()
+from stream.core.timestamps import MAX_INTERVAL_MS
 
 
 def expires_at(state: SessionsState, lifetimes: Lifetimes) -> int | None:

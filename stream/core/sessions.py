@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from stream.core.lifetimes import DEFAULT_LIFETIMES, Lifetimes
 from stream.core.rejections import Reason, RejectedError
-from stream.core.session_life import DEFAULT_LIFETIMES, Lifetimes, remember
+from stream.core.session_life import remember
 from stream.core.session_state import Entry, SessionsState, encode_state
 from stream.core.switches import Span, Statement, switch_spans
 from stream.core.timestamps import DAY_MS, MAX_INTERVAL_MS

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from stream.core.definitions import DefinitionSet
+from stream.core.lifetimes import Lifetimes
 from stream.core.log import LogRecord, Source
 from stream.core.rejections import RejectedError
-from stream.core.session_life import Lifetimes, expire, remember
+from stream.core.session_life import expire, remember
 from stream.core.session_rows import SessionKey, count_changed, needs_definitions
 from stream.core.session_state import SessionsState, encode_state
 from stream.core.sessions import apply, is_repeat

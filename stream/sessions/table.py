@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from stream.core.session_life import Lifetimes, expires_at, forgotten_at
+from stream.core.lifetimes import Lifetimes
+from stream.core.session_life import expires_at, forgotten_at
 from stream.core.session_state import SessionsState, decode_state, encode_state, is_older
 from stream.sessions.schedule import Schedule
 

@@ -41,8 +41,7 @@ _HEAP: Final = "256m"
 # Brokers that start over and over are not worth the optimizing compiler.
 _JAVA: Final = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
 _DEDUPE_RECORDS: Final = 2 * WINDOW
-# By records alone: where an hour and a generation end close together, the horizon is shorter than a repeat.
-_DEDUPE_SECONDS: Final = 1_000_000_000
+_DEDUPE_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)

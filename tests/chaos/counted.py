@@ -23,6 +23,13 @@ SELECT partition, chunk_start, row_version, read, control, forwarded, duplicate,
 FROM usage_chunks FINAL ORDER BY partition, chunk_start
 """
 _THROUGH: Final = "SELECT partition, max(row_version) FROM usage_chunks GROUP BY partition"
+_OPEN: Final = """
+SELECT countIf(last_usage > 0) FROM
+(
+    SELECT argMax(read - control, chunk_start) AS last_usage FROM usage_chunks FINAL
+    GROUP BY topic_id, partition
+)
+"""
 _RAW: Final = (
     f"SELECT partition, uniqExact(offset) FROM raw_usage_events WHERE topic = '{USAGE_EVENTS}' GROUP BY 1"
 )
@@ -65,6 +72,12 @@ def connect(url: str) -> Client:
 def read_through(client: Client) -> dict[int, int]:
     """How far each partition of `usage-events` is counted, as far as ClickHouse knows."""
     return dict(_rows(client, _THROUGH))
+
+
+def open_partitions(client: Client) -> int:
+    """How many partitions have a last chunk with usage: a tick will come, and end it."""
+    ((count,),) = _rows(client, _OPEN)
+    return int(count)
 
 
 def read_counted(url: str, meters: tuple[str, ...]) -> Counted:

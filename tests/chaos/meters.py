@@ -19,9 +19,10 @@ GREATEST: Final = "greatest_latency"
 LATEST: Final = "latest_latency"
 PROBES: Final = "probes"
 PROBE_SIZE: Final = "probe_size"
+PROBE_COLOURS: Final = "probe_colours"
 TALK_TIME: Final = "talk_time"
 
-MEASURED: Final = frozenset((MEAN, LEAST, GREATEST, LATEST))
+MEASURED: Final = frozenset((MEAN, LEAST, GREATEST, LATEST, PROBE_COLOURS))
 """Meters whose values do not add up."""
 
 BILLED_AT_FIRST: Final = ("eu",)
@@ -58,6 +59,7 @@ def first_meters() -> list[Meter]:
             _meter(LATEST, "ping", "LATEST", "latency"),
             _meter(PROBES, "probe", "COUNT"),
             _meter(PROBE_SIZE, "probe", "SUM", "size"),
+            _meter(PROBE_COLOURS, "probe", "COUNT_UNIQUE", "colour"),
             _meter(TALK_TIME, TALK, "DURATION", unit="seconds", window_seconds=HOUR),
         ]
     )

@@ -7,6 +7,7 @@ from schemas import message_key
 from tests.chaos.plan import CUSTOMERS, MODELS, REGIONS, Kind, Plan, mixed, tenant_of
 
 TALK: Final = "talk"
+_COLOURS: Final = 50
 _PRODUCTS: Final = len(MODELS) * len(REGIONS)
 
 _CALL: Final = (
@@ -22,7 +23,7 @@ _NOISE: Final = (
 )
 _PARTIAL: Final = (
     '{"event_id":"e%d","tenant_id":"%s","event_name":"probe","customer_id":"c%d","timestamp":%d,'
-    '"properties":{"colour":"red"}}'
+    '"properties":{"colour":"%s"}}'
 )
 _BOUNDARY: Final = (
     '{"ai_event":true,"meter_id":"%s","tenant_id":"%s","customer_id":"c%d","metadata":{"session_id":"s%d"},'
@@ -52,6 +53,11 @@ def call(drawn: int) -> Call:
     """What a call used."""
     product = drawn // CUSTOMERS % _PRODUCTS
     return Call(product // len(REGIONS), product % len(REGIONS), drawn // 97 % 1_000_000)
+
+
+def colour(plan: Plan, n: int) -> str:
+    """What a probe saw."""
+    return f"colour{mixed(plan.seed, n) // CUSTOMERS % _COLOURS}"
 
 
 class Records:
@@ -98,11 +104,11 @@ class Records:
         return self._plain(n, _NOISE)
 
     def _partial(self, n: int) -> tuple[bytes, bytes]:
-        return self._plain(n, _PARTIAL)
+        return self._plain(n, _PARTIAL, colour(self._plan, n))
 
-    def _plain(self, n: int, form: str) -> tuple[bytes, bytes]:
+    def _plain(self, n: int, form: str, *more: str) -> tuple[bytes, bytes]:
         customer = self._plan.customer(n)
-        value = form % (n, tenant_of(customer), customer, self._plan.moment(n))
+        value = form % (n, tenant_of(customer), customer, self._plan.moment(n), *more)
         return self.keys[customer], value.encode()
 
     def _malformed(self, n: int) -> tuple[bytes, bytes]:

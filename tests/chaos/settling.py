@@ -12,7 +12,7 @@ from deploy.admin import admin_client
 from schemas import SESSION_BOUNDARIES, USAGE_EVENTS
 from sinks.tables import SINK_TOPICS
 from tests.chaos.cluster import SESSIONS_GROUP, SINK_GROUP, WORKER_GROUP, Cluster
-from tests.chaos.counted import connect, read_through
+from tests.chaos.counted import connect, open_partitions, read_through
 
 _SECONDS: Final = 5.0
 
@@ -21,17 +21,18 @@ Ends = dict[tuple[str, int], int]
 
 @dataclass
 class Lag:
-    """Records between what is there and what is counted or stored."""
+    """Records between what is there and what is counted or stored, and partitions that await a tick."""
 
     uncounted: int
     unpaired: int
     unstored: int
+    unended: int
     ends: Ends = field(repr=False)
 
     @property
     def is_none(self) -> bool:
-        """Whether all is counted and stored."""
-        return not (self.uncounted or self.unpaired or self.unstored)
+        """Whether all is counted and stored, and nothing more will come."""
+        return not (self.uncounted or self.unpaired or self.unstored or self.unended)
 
 
 class Settling:
@@ -57,6 +58,7 @@ class Settling:
                 _behind(ends, self._counted(), USAGE_EVENTS),
                 _behind(ends, self._committed(self._sessions, ends), SESSION_BOUNDARIES),
                 sum(_behind(ends, self._committed(self._sinks, ends), topic) for topic in SINK_TOPICS),
+                self._unended(),
                 ends,
             )
         except (KafkaException, ClickHouseError, HTTPError):
@@ -108,6 +110,13 @@ class Settling:
         client = connect(self._url)
         try:
             return {(USAGE_EVENTS, partition): end for partition, end in read_through(client).items()}
+        finally:
+            client.close()
+
+    def _unended(self) -> int:
+        client = connect(self._url)
+        try:
+            return open_partitions(client)
         finally:
             client.close()
 

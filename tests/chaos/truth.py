@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tests.chaos import meters
 from tests.chaos.plan import CUSTOMERS, MODELS, REGIONS, Kind, Plan, PlannedSession, mixed, tenant_of
-from tests.chaos.records import call, is_ping, latency
+from tests.chaos.records import call, colour, is_ping, latency
 
 _HOUR_MS = meters.HOUR * 1000
 _EIGHTEEN_DECIMALS = 10**18
@@ -60,7 +60,7 @@ class _Fold:
     calls: dict[tuple[int, int, int], _Calls] = field(default_factory=lambda: defaultdict(_Calls))
     billed: dict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
     pings: dict[tuple[int, int], _Pings] = field(default_factory=lambda: defaultdict(_Pings))
-    probes: dict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    probes: dict[tuple[int, int], list[str]] = field(default_factory=lambda: defaultdict(list))
     sessions: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     known_sessions: dict[int, PlannedSession] = field(default_factory=dict)
     events: dict[Kind, int] = field(default_factory=lambda: defaultdict(int))
@@ -71,7 +71,7 @@ class _Fold:
         if kind is Kind.CALL or kind is Kind.LATE:
             self._use(plan, n)
         elif kind is Kind.PARTIAL:
-            self.probes[plan.customer(n), plan.moment(n) // 60_000] += 1
+            self.probes[plan.customer(n), plan.moment(n) // 60_000].append(colour(plan, n))
         elif kind is Kind.SESSION_START or kind is Kind.SESSION_END:
             session = plan.session(n)
             self.known_sessions[session.number] = session
@@ -124,11 +124,14 @@ def _summed(folded: _Fold) -> Iterator[tuple[Cell, int, int]]:
         yield _cell(meters.TOKENS_BY_MODEL, customer, hour, MODELS[model]), calls.count, calls.tokens
     for (customer, minute), count in folded.billed.items():
         yield _cell(meters.BILLED, customer, minute * 60), count, count * 100
-    for (customer, minute), count in folded.probes.items():
-        yield _cell(meters.PROBES, customer, minute * 60), count, count * 100
+    for (customer, minute), colours in folded.probes.items():
+        yield _cell(meters.PROBES, customer, minute * 60), len(colours), len(colours) * 100
 
 
 def _measured(folded: _Fold) -> Iterator[tuple[Cell, Usage]]:
+    for (customer, minute), colours in folded.probes.items():
+        distinct = Usage(len(colours), Decimal(len(set(colours))))
+        yield _cell(meters.PROBE_COLOURS, customer, minute * 60), distinct
     for (customer, minute), pings in folded.pings.items():
         values = {
             meters.MEAN: _mean(pings),

@@ -94,6 +94,21 @@ def test_a_worker_told_to_end_does_so_within_ten_seconds_and_the_next_one_counts
     eventually(lambda: rollups.counted() == usage.expected, within=60)
 
 
+def test_a_worker_told_to_end_does_so_though_its_broker_is_gone(
+    broker: OwnBroker, start_worker: Any, new_usage: Any, new_rollups: Any, eventually: Any
+) -> None:
+    usage, rollups = new_usage(broker.address, "acme"), new_rollups(broker.address, "acme")
+    workers = [start_worker(broker.address, name) for name in ("one", "two")]
+    usage.publish(2_000)
+    eventually(lambda: rollups.counted() == usage.expected, within=60)
+    broker.kill()
+    for worker in workers:
+        eventually(lambda worker=worker: worker.says("Marking the coordinator dead"), within=60)
+        worker.process.terminate()
+    for worker in workers:
+        worker.process.wait(DRAIN_SECONDS)
+
+
 def test_a_worker_told_to_end_does_so_though_its_broker_does_not_answer(
     broker: OwnBroker, start_worker: Any, new_usage: Any, new_rollups: Any, eventually: Any
 ) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from schemas import TABLE_HEADER, DeadLetter, SessionBoundary
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
+from stream.core.lifetimes import DEFAULT_LIFETIMES, Lifetimes
 from stream.core.log import LOG_APPEND_TIME, Record, Source
-from stream.core.session_life import DEFAULT_LIFETIMES, Lifetimes
 from stream.core.timestamps import DAY_MS
 from stream.errors import PartitionLostError
 from stream.sessions.changelog import VERSION_HEADER

@@ -4,7 +4,8 @@ from typing import Final
 
 import pytest
 
-from stream.core.session_life import Lifetimes, expire, expires_at, forgotten_at, remember
+from stream.core.lifetimes import Lifetimes
+from stream.core.session_life import expire, expires_at, forgotten_at, remember
 from stream.core.session_state import SessionsState
 from stream.core.sessions import Arrival, apply
 from stream.core.switches import Statement

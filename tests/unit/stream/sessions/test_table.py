@@ -1,6 +1,6 @@
 """The table of one partition: what its changelog says, and what is due when."""
 
-from stream.core.session_life import Lifetimes
+from stream.core.lifetimes import Lifetimes
 from stream.core.session_state import SessionsState, encode_state
 from stream.core.sessions import Arrival, apply
 from stream.core.switches import Statement
