@@ -76,7 +76,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_thread_stop(self) -> None:
         """Leave the group, within seconds: brokers that are away are not waited for.
 
-        aiokafka, closing, cancels its requests and awaits them: their cancellation would end the closing, too,
+        aiokafka, closing, cancels its requests and awaits them: their cancellation would end this one,
         and the process would never end.
         """
         leaving = asyncio.ensure_future(super().on_thread_stop())
