@@ -71,6 +71,9 @@ def consumer_config(settings: SinkSettings) -> dict[str, object]:
         "heartbeat.interval.ms": 3_000,
         # The default of a second between fetches of a full queue quarters the rate.
         "fetch.queue.backoff.ms": 5,
+        # A fetch answered at every few records costs the broker more than the records do.
+        "fetch.min.bytes": 65_536,
+        "fetch.wait.max.ms": 100,
         # A fetch is bounded as it is compressed, and what it holds is many times that.
         "queued.max.messages.kbytes": _PREFETCH_KILOBYTES,
         "fetch.message.max.bytes": 1024 * 1024,

@@ -4,16 +4,16 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from threading import Event, Thread
 from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
 
 from sinks.assignments import Assignments
-from sinks.batches import Batch, Limits
+from sinks.batches import Limits
 from sinks.batches import TopicPartition as Place
-from sinks.clickhouse import ClickHouse
+from sinks.clickhouse import ClickHouse, parse_url
 from sinks.cluster import Cluster
 from sinks.commits import Commits
 from sinks.consumer import open_consumer, poll_of
@@ -21,16 +21,17 @@ from sinks.counters import Counters, CountersLog
 from sinks.dead_letters import KafkaDeadLetters
 from sinks.errors import ClickHouseAwayError, KafkaAwayError
 from sinks.flights import Flight
+from sinks.lanes import Lane
 from sinks.settings import SinkSettings
 from sinks.starts import StartRules
-from sinks.tables import SINK_TOPICS
+from sinks.tables import RAW_TOPICS, ROW_TOPICS, SINK_TOPICS
 from sinks.topic_ids import TopicIds, TopicWatch
 from sinks.writer import Writer
 
 _POLL_MESSAGES: Final = 500
 """Few, for they may be large: a poll's messages are held beyond what a batch is bounded to."""
 _POLL_SECONDS: Final = 0.05
-_HOLD_SECONDS: Final = 1.0
+_HOLD_SECONDS: Final = 0.25
 _REVOKE_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 3.0
 
@@ -38,30 +39,25 @@ log = logging.getLogger(__name__)
 
 
 class Sink:
-    """Gathers a batch while the one before it is written; commits an offset once all before it is stored."""
+    """Gathers batches while those before them are written; commits an offset once all before it is stored."""
 
     def __init__(
         self,
         consumer: Consumer,
-        writer: Writer,
+        lanes: Sequence[Lane],
         assignments: Assignments,
         topic_ids: TopicIds,
         watch: TopicWatch,
         commits: Commits,
         counters: Counters,
-        limits: Limits,
     ) -> None:
         self._consumer = consumer
-        self._writer = writer
+        self._lanes = lanes
         self._assignments = assignments
         self._topic_ids = topic_ids
         self._watch = watch
         self._commits = commits
         self._counters = counters
-        self._limits = limits
-        self._batch = Batch()
-        self._flight: Flight | None = None
-        self._is_paused = False
         self._starts: dict[Place, int] = {}
 
     def subscribe(self) -> None:
@@ -72,32 +68,28 @@ class Sink:
 
     def step(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Read what is there, write what is due, commit what is written."""
-        self._land(0)
-        if self._flight is None and self._batch.is_due(self._limits, clock()):
-            self._launch()
-        if self._batch.is_full(self._limits):
-            self._hold_back(clock)
-        else:
-            self._resume()
-            self._read(clock)
+        for lane in self._lanes:
+            self._land(lane, 0)
+            lane.write_if_due(clock())
+            self._hold_back(lane)
+        self._read(clock)
 
     def finish(self, seconds: float) -> None:
         """Write and commit what was read, for so long; what is not written is read again by the next sink."""
         self._drain(time.monotonic() + seconds)
-        if self._flight is not None:
+        if any(lane.is_writing for lane in self._lanes):
             log.warning("stopped before all was written: the next sink reads it again")
         self.abandon()
 
     def abandon(self) -> None:
         """Write nothing any more, not even when partitions are taken away."""
-        if self._flight is not None:
-            self._flight.abandon()
-        self._flight = None
-        self._batch = Batch()
+        for lane in self._lanes:
+            lane.abandon()
 
     def _read(self, clock: Callable[[], float]) -> None:
         poll = poll_of(self._consumer.consume(_POLL_MESSAGES, _POLL_SECONDS), self._topic_ids)
-        self._batch.add(poll.records, clock())
+        for lane in self._lanes:
+            lane.add(poll.records, clock())
         self._counters.read += len(poll.records)
         for place, offset in poll.out_of_range.items():
             self._go_on(place, self._assignments.relocated(place, offset), offset)
@@ -127,46 +119,44 @@ class Sink:
     def _assign(self, partitions: list[TopicPartition]) -> None:
         self._starts = {(each.topic, each.partition): each.offset for each in partitions}
         self._consumer.assign(partitions)
-        if self._is_paused:
-            self._consumer.pause(partitions)
+        for lane in self._lanes:
+            if lane.is_paused:
+                self._consumer.pause(self._partitions_of(lane))
 
     def _drain(self, deadline: float) -> None:
-        self._land(max(0.0, deadline - time.monotonic()))
-        if self._flight is None and self._batch.rows:
-            self._launch()
-            self._land(max(0.0, deadline - time.monotonic()))
+        for lane in self._lanes:
+            self._land(lane, max(0.0, deadline - time.monotonic()))
+            lane.write_all()
+        for lane in self._lanes:
+            self._land(lane, max(0.0, deadline - time.monotonic()))
 
-    def _launch(self) -> None:
-        self._flight = Flight(self._batch, self._topic_ids.confirm, self._writer)
-        self._batch = Batch()
+    def _land(self, lane: Lane, seconds: float) -> None:
+        batch = lane.land(seconds)
+        if batch is not None:
+            self._counters.stored += batch.rows
+            self._commits.send(self._consumer, self._topic_ids, batch.offsets, time.monotonic())
 
-    def _land(self, seconds: float) -> None:
-        flight = self._flight
-        if flight is not None and flight.wait(seconds):
-            self._flight = None
-            self._counters.stored += flight.batch.rows
-            offsets = flight.batch.offsets
-            self._commits.send(self._consumer, self._topic_ids, offsets, time.monotonic())
+    def _hold_back(self, lane: Lane) -> None:
+        """Read no more of a lane's topics until a full batch can be written.
 
-    def _hold_back(self, clock: Callable[[], float]) -> None:
-        """Read no more until a full batch can be written.
-
-        A short wait costs nothing; a pause costs what was fetched ahead, but keeps the sink in its group.
+        A short wait costs nothing; a pause costs what was fetched ahead, but keeps the sink in its group and
+        the other lane going.
         """
-        self._land(_HOLD_SECONDS)
-        if self._flight is None:
+        if lane.is_full and not lane.is_paused:
+            self._land(lane, _HOLD_SECONDS)
+            lane.write_if_due(time.monotonic())
+        if lane.is_full == lane.is_paused:
             return
-        if not self._is_paused:
-            self._consumer.pause(self._consumer.assignment())
-            self._is_paused = True
-            log.warning("paused until clickhouse has taken what was read: rows=%d", self._batch.rows)
-        self._read(clock)
-
-    def _resume(self) -> None:
-        if self._is_paused:
-            self._consumer.resume(self._consumer.assignment())
-            self._is_paused = False
+        lane.is_paused = lane.is_full
+        if lane.is_paused:
+            self._consumer.pause(self._partitions_of(lane))
+            log.warning("paused until clickhouse has taken what was read: rows=%d", lane.rows)
+        else:
+            self._consumer.resume(self._partitions_of(lane))
             log.info("resumed")
+
+    def _partitions_of(self, lane: Lane) -> list[TopicPartition]:
+        return [each for each in self._consumer.assignment() if each.topic in lane.topics]
 
     def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._assign(self._assignments.located(partitions))
@@ -188,9 +178,8 @@ class Sink:
         self._commits.forget(gone)
 
     def _forget(self, gone: list[Place]) -> None:
-        self._batch.forget(gone)
-        if self._flight is not None:
-            self._flight.batch.forget(gone)
+        for lane in self._lanes:
+            lane.forget(gone)
 
 
 def run(settings: SinkSettings) -> int:
@@ -210,10 +199,11 @@ def run(settings: SinkSettings) -> int:
 def run_until(stop: Event, settings: SinkSettings, counters: Counters | None = None) -> int:
     """Run the sink until `stop` is set, in any thread; raises as `run`."""
     counters = counters or Counters()
-    clickhouse = ClickHouse(settings.require_clickhouse_url())
+    clickhouse_url = settings.require_clickhouse_url()
+    parse_url(clickhouse_url)
     commits = Commits()
     consumer = open_consumer(settings, commits)
-    sink = _sink(settings, consumer, clickhouse, commits, counters, stop)
+    sink = _sink(settings, consumer, clickhouse_url, commits, counters, stop)
     said = CountersLog(counters)
     sink.subscribe()
     log.info("sink started: kafka=%s group=%s", settings.kafka_bootstrap_servers, settings.sink_group)
@@ -246,7 +236,7 @@ def _close(consumer: Consumer) -> None:
 def _sink(
     settings: SinkSettings,
     consumer: Consumer,
-    clickhouse: ClickHouse,
+    clickhouse_url: str,
     commits: Commits,
     counters: Counters,
     stop: Event,
@@ -255,15 +245,20 @@ def _sink(
     cluster = Cluster(servers)
     topic_ids = TopicIds(cluster, stop)
     rules = StartRules(settings.accept_log_start)
+    limits = Limits(settings.sink_batch_rows, settings.sink_batch_bytes, settings.sink_batch_seconds)
+
+    def lane(topics: Collection[str]) -> Lane:
+        writer = Writer(ClickHouse(clickhouse_url), KafkaDeadLetters(servers, counters), counters)
+        return Lane(topics, lambda batch: Flight(batch, topic_ids.confirm, writer), limits)
+
     return Sink(
         consumer,
-        Writer(clickhouse, KafkaDeadLetters(servers, counters), counters),
+        [lane(ROW_TOPICS), lane(RAW_TOPICS)],
         Assignments(consumer, cluster, topic_ids, rules, commits, counters, stop),
         topic_ids,
         TopicWatch(cluster, topic_ids),
         commits,
         counters,
-        Limits(settings.sink_batch_rows, settings.sink_batch_bytes, settings.sink_batch_seconds),
     )
 
 

@@ -90,6 +90,8 @@ _TABLE_OF_TOPIC: Final = {
     topics.USAGE_EVENTS_DLQ: "rejected_usage_events",
 }
 SINK_TOPICS: Final = (*_TABLE_OF_TOPIC, topics.USAGE_ROLLUPS)
+RAW_TOPICS: Final = frozenset({topics.USAGE_EVENTS})
+ROW_TOPICS: Final = frozenset(SINK_TOPICS) - RAW_TOPICS
 
 
 def table_of(record: SourceRecord) -> str | None:
