@@ -88,7 +88,7 @@ class Assignments:
     def _say(self, place: Place, commit: Commit | None, start: Start) -> None:
         if start.finding:
             offset = "none" if commit is None else commit.offset
-            fields = "%s: topic=%s partition=%d committed=%s log_start=%d lost=%d"
+            fields = "%s: topic=%s partition=%d position=%s log_start=%d lost=%d"
             log.log(start.level, fields, start.finding, *place, offset, start.offset, start.lost)
         self._counters.lost += start.lost
         self._counters.rereads += commit is not None and start.offset < commit.offset

@@ -17,6 +17,7 @@ from sinks.starts import Extent
 _REQUEST_SECONDS: Final = 5.0
 _PATIENCE_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 0.5
+_WORD_SECONDS: Final = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +31,17 @@ def patiently(question: Callable[[], Answer], stop: Event, seconds: float = _PAT
         KafkaAwayError: no answer within so long, or `stop` was set first.
     """
     deadline = monotonic() + seconds
+    next_word = 0.0
     while True:
         try:
             return question()
         except KafkaException as error:
-            if stop.wait(_PAUSE_SECONDS) or monotonic() > deadline:
+            now = monotonic()
+            if stop.wait(_PAUSE_SECONDS) or now > deadline:
                 raise KafkaAwayError(f"the brokers do not answer: {error}") from error
-            log.warning("waiting for the brokers: error=%s", error)
+            if now >= next_word:
+                next_word = now + _WORD_SECONDS
+                log.warning("waiting for the brokers: error=%s", error)
 
 
 class Cluster:

@@ -82,6 +82,7 @@ class Counting:
         """
         chunks = self.open_chunks()
         self.let_go()
+        await self._emitter.has_room()
         self._emitter.flush(chunks)
         await self._emitter.acknowledged()
 
@@ -92,13 +93,15 @@ class Counting:
             PartitionLostError: Another worker owns the partition now.
             StreamError: Nothing further may be counted.
         """
+        await self._emitter.has_room()
         owned = self._owned.get(partition)
         if owned is None or owned.seek != batch.seek:
             return
         try:
             await self._count(owned, batch.records)
-        except Exception:
-            # What follows must not be counted either, before the partition is read anew from its pin.
+        except BaseException:
+            # What follows must not be counted either, before the partition is read anew from its pin. Of a
+            # count that was cancelled, too: the rest of its batch would be passed over.
             if self._owned.get(partition) is owned:
                 del self._owned[partition]
             raise
@@ -147,7 +150,9 @@ class Counting:
     async def _first_chunk(self, owned: OwnedPartition, record: LogRecord) -> Chunk:
         pin = owned.pin
         if owned.remainder is not None:
-            logger.error("%s: %s; counting begins at %d", owned.source, owned.remainder, record.offset)
+            if owned.remainder.offsets:
+                text = "%s: %s; counting begins at %d"
+                logger.error(text, owned.source, owned.remainder, record.offset)
             where = (owned.source.topic, owned.source.partition)
             PASSED_OVER_OFFSETS.labels(*where).inc(owned.remainder.offsets)
             owned.remainder = None

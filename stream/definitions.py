@@ -5,10 +5,12 @@ import time
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from schemas import METER_DEFINITIONS, MeterDefinition, Status
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
-from stream.errors import BrokerAwayError, DefinitionsError
+from stream.errors import BrokerAwayError, DefinitionsError, TopicRecreatedError
+from stream.topic_ids import topic_id_of
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,8 @@ class DefinitionLog:
                 "log_level": 0,  # while the broker is away, whoever waits for it says so
             }
         )
+        self._admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+        self._topic_id = ""
         self._position = 0
         self._log: list[tuple[int, bytes | None, Definition | None]] = []
 
@@ -52,8 +56,10 @@ class DefinitionLog:
 
         Raises:
             DefinitionsError: The topic is not there, or not for us.
+            TopicRecreatedError: It was made anew since it was first asked for.
             BrokerAwayError: The broker does not answer.
         """
+        self._raise_if_recreated()
         try:
             _, end = self._consumer.get_watermark_offsets(
                 TopicPartition(METER_DEFINITIONS, _PARTITION), timeout=_RPC_SECONDS
@@ -65,6 +71,15 @@ class DefinitionLog:
                 f"cannot read the end of {METER_DEFINITIONS}: {error}; was `meterstream topics apply` run?"
             ) from error
         return int(end)
+
+    def _raise_if_recreated(self) -> None:
+        now = topic_id_of(self._admin, METER_DEFINITIONS)
+        if self._topic_id and now != self._topic_id:
+            raise TopicRecreatedError(
+                f"{METER_DEFINITIONS} was deleted and made anew: its id was {self._topic_id} and is {now}. A "
+                "worker started again counts by the new one"
+            )
+        self._topic_id = now
 
     def known_at(self, end: int) -> DefinitionSet:
         """Return the definitions that stand before an end offset, reading on to it first.

@@ -74,10 +74,18 @@ class Emitter:
         """Append a record without usage to a partition that fell silent: it ends the open chunk."""
         self._outbox.produce(source.topic, None, headers=_TICK, partition=source.partition)
 
+    async def has_room(self) -> None:
+        """Wait while too much waits for the broker to take it.
+
+        Raises:
+            RowsRefusedError: It refused something for good.
+        """
+        await self._outbox.has_room()
+
     def flush_if_due(self, chunks: Iterable[Chunk]) -> None:
-        """Send what changed, when the last flush is long enough ago."""
+        """Send what changed, when the last flush is long enough ago and the broker takes what is sent."""
         self._outbox.poll()
-        if self._clock() >= self._next_flush:
+        if self._clock() >= self._next_flush and not self._outbox.is_crowded:
             self._next_flush = self._clock() + self._flush_seconds
             self.flush(chunks)
 

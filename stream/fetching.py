@@ -22,6 +22,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream.core.beginnings import LogBounds
+from stream.header_names import read_any_header_names
 
 logger = logging.getLogger(__name__)
 
@@ -156,13 +157,17 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 consumer.seek(partition, offset)
         except IllegalStateError:
             return  # a partition is assigned no more: the rebalance seeks anew
-        self._seek = seek
+        self._seek = max(self._seek, seek)
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Fetched:
         try:
             records = await super()._fetch_records(*args, **kwargs)
         except NoOffsetForPartitionError:
             return Fetched({}, self._seek)  # said of a partition before its position was set
+        except UnicodeDecodeError:
+            # What was taken of other partitions went with the error: all of them are read anew.
+            read_any_header_names()
+            return Fetched({}, self._seek, lost_position="a record's header has a name that is no UTF-8")
         except OffsetOutOfRangeError as outside:
             return Fetched({}, self._seek, lost_position=repr(outside))
         # Nothing runs between the taking of the records and this, so they are of the last seek.

@@ -14,6 +14,7 @@ from stream.outbox import ANY_PARTITION
 logger = logging.getLogger(__name__)
 
 _POLL_SECONDS: Final = 0.05
+_CROWD: Final = 20_000
 _CEILING: Final = 65_536  # room for a record's own framing above the largest value
 
 
@@ -35,8 +36,8 @@ class Publisher:
                 "linger.ms": 5,
                 "message.max.bytes": MAX_DEAD_LETTER_BYTES + _CEILING,
                 "message.timeout.ms": 0,  # for ever
-                "queue.buffering.max.messages": 200_000,
-                "queue.buffering.max.kbytes": 262_144,
+                "queue.buffering.max.messages": 2_000_000,
+                "queue.buffering.max.kbytes": 1_048_576,
                 "allow.auto.create.topics": False,
                 "on_delivery": self._delivered,
             },
@@ -72,6 +73,21 @@ class Publisher:
         """
         self._producer.poll(0)
         self._raise_refusal()
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so much waits for the broker that nothing more should be handed over for now."""
+        return len(self._producer) > _CROWD
+
+    async def has_room(self) -> None:
+        """Wait until it is not crowded: handing over to a full queue would stop the event loop.
+
+        Raises:
+            RowsRefusedError: The broker refused a record for good.
+        """
+        while self.is_crowded:
+            await asyncio.to_thread(self._producer.poll, _POLL_SECONDS)
+            self._raise_refusal()
 
     async def drain(self) -> None:
         """Wait until the broker has acknowledged everything handed over.

@@ -64,7 +64,6 @@ class StreamSettings(BaseSettings):
             "store": "memory://",
             "topic_disable_leader": True,
             "topic_allow_declare": False,
-            "consumer_auto_offset_reset": "earliest",
             "consumer_group_instance_id": self.consumer_group_instance_id,
             "broker_session_timeout": self.session_timeout_seconds,
             "broker_heartbeat_interval": self.session_timeout_seconds / 5,

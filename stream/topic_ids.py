@@ -19,7 +19,11 @@ def read_topic_id(bootstrap_servers: str, topic: str) -> str:
         TopicMissingError: The topic is not there, or not for us.
         BrokerAwayError: The broker does not answer.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+    return topic_id_of(AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0}), topic)
+
+
+def topic_id_of(admin: AdminClient, topic: str) -> str:
+    """As `read_topic_id`, by a client that is there."""
     described = admin.describe_topics(TopicCollection([topic]), request_timeout=_RPC_SECONDS)
     try:
         return str(described[topic].result().topic_id)

@@ -107,7 +107,7 @@ class BatchConsumer(driver.Consumer):
 
     async def _begin_anew(self, fault: str) -> None:
         """Keep what was counted, and judge anew where counting goes on."""
-        logger.error("a read position lies outside its log: %s", fault)
+        logger.error("the read positions are set anew: %s", fault)
         await self.app.transport.owner.hand_over()
         await self.perform_seek()
 
@@ -125,6 +125,8 @@ class BatchConsumer(driver.Consumer):
             TopicPartition(USAGE_EVENTS, partition): offset
             for partition, offset in (await self.app.transport.owner.resume(found, seeks)).items()
         }
+        if seeks != self.seeks:
+            return {}  # overtaken: the later seek says where to read
         await self._thread.seek_all(positions, seeks)
         return {TP(*partition): offset for partition, offset in positions.items()}
 

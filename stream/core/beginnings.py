@@ -112,8 +112,8 @@ def begin(
     if pin.previous_generation < bounds.start:
         fault = (
             f"{source}: offsets {pin.previous_generation} to {bounds.start - 1} were deleted, and with them "
-            "event ids that repeats are told by: a repeat may be counted. Let retention be at least four "
-            "times METERSTREAM_DEDUPE_SECONDS"
+            "event ids that repeats are told by: a repeat of one of them may be counted. Retention should be "
+            "at least four times METERSTREAM_DEDUPE_SECONDS; of a partition that is rarely used, they are old"
         )
         return Beginning(bounds.start, pin, fault=fault)
     return Beginning(pin.previous_generation, pin)

@@ -6,7 +6,7 @@ from stream.core.aggregation import ADD, MAX_VALUE_BYTES, READ, Cell, is_too_lon
 from stream.core.definitions import Aggregation, DefinitionSet, InForce
 from stream.core.numbers import property_text
 from stream.core.rejections import Reason, RejectedError
-from stream.core.windows import split_interval
+from stream.core.windows import MAX_WINDOWS, split_interval, too_many_windows
 from stream.core.wire import Event
 
 _NO_PROPERTIES: Final[dict[str, Any]] = {}
@@ -92,6 +92,11 @@ class Lane:
         if interval is None:
             raise RejectedError(
                 Reason.NO_INTERVAL, "a DURATION meter counts sessions and events with an interval"
+            )
+        if too_many_windows(interval.start, interval.end, self._window_ms):  # type: ignore[arg-type] # as above
+            raise RejectedError(
+                Reason.INTERVAL_OUT_OF_BOUNDS,
+                f"the interval covers more than {MAX_WINDOWS:,} windows of this meter: make them longer",
             )
         group = self._group(properties)
         events = 1  # counted in the window of the start alone

@@ -73,7 +73,8 @@ def decode_pin(chunk_start: int, metadata: str) -> Pin:
         raise InvalidPinError(
             f"the commit at offset {chunk_start} carries no pin but {metadata[:200]!r}: it was not made by "
             "Meterstream, so where its chunk began is unknown; delete the consumer group's offsets or choose "
-            "another group, and it begins at the log's start"
+            "another group, and counting begins at the log's start (with METERSTREAM_ACCEPT_LOG_START=true, "
+            "where that is not offset 0)"
         ) from None
     if pin is None:
         raise UnknownSemanticsError(

@@ -1,6 +1,15 @@
 """Tumbling windows of event time, aligned to the epoch."""
 
 from collections.abc import Iterator
+from typing import Final
+
+MAX_WINDOWS: Final = 50_000
+"""Of one interval: a month of minutes. One event must not make more rows than a worker can hold."""
+
+
+def too_many_windows(start: int, end: int, window_ms: int) -> bool:
+    """Return whether an interval touches more windows than one meter counts."""
+    return (end - window_start(start, window_ms)) > MAX_WINDOWS * window_ms
 
 
 def window_start(timestamp: int, window_ms: int) -> int:

@@ -25,6 +25,10 @@ class HoldingBack(Emitter):
         """As it should."""
         self._emitter.publish(source, emissions)
 
+    async def has_room(self) -> None:
+        """As it should."""
+        await self._emitter.has_room()
+
     def tick(self, source: Source) -> None:
         """As it should."""
         self._emitter.tick(source)

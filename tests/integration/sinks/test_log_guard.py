@@ -93,7 +93,7 @@ def test_records_deleted_before_they_were_stored_are_an_error_line_with_their_nu
         eventually(lambda: committed(own_kafka, group) == (100, topic_id(own_kafka)))
     assert sink.counters.lost == 40
     (line,) = errors(caplog)
-    assert "topic=usage-events partition=0 committed=20 log_start=60 lost=40" in line
+    assert "topic=usage-events partition=0 position=20 log_start=60 lost=40" in line
     with sink_of(own_kafka, metering.url, group) as sink:
         publish_to(own_kafka, "usage-events", event(tenant, 100))
         eventually(lambda: metering.count("raw_usage_events", tenant) == 41)
@@ -143,7 +143,7 @@ def test_records_deleted_under_a_sink_that_waits_for_clickhouse_are_an_error_and
         eventually(lambda: metering.count("raw_usage_events", tenant) == read + 10)
         assert sink.counters.lost == 2_990 - read
     (line,) = errors(caplog)
-    assert f"committed={read} log_start=2990 lost={2_990 - read}" in line
+    assert f"position={read} log_start=2990 lost={2_990 - read}" in line
 
 
 def test_a_commit_beyond_the_logs_end_is_an_error_and_all_of_the_log_is_stored(

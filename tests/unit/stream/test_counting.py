@@ -41,6 +41,11 @@ class Journal:
         self.steps.append(f"produce {topic}")
         self.published.append((topic, value, dict(headers)))
 
+    is_crowded = False
+
+    async def has_room(self) -> None:
+        """There always is."""
+
     def poll(self) -> None:
         """Nothing comes in."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas import DeadLetter, SessionBoundary
+from schemas import MAX_DEAD_LETTER_BYTES, DeadLetter, SessionBoundary
 from stream.core.accounting import Emissions, Refusal
 from stream.core.chunks import Chunk
 from stream.core.decoding import Decoder
@@ -30,6 +30,11 @@ class Outbox:
 
     def produce(self, topic: str, value: bytes | None, key: bytes | None = None, headers: Any = ()) -> None:
         self.sent.append((topic, value, key, list(headers)))
+
+    is_crowded = False
+
+    async def has_room(self) -> None:
+        """There always is."""
 
     def poll(self) -> None:
         """Nothing comes in."""
@@ -201,6 +206,27 @@ def test_a_dead_letter_is_the_record_untouched_with_reason_and_source(
         "topic-id",
         7,
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "left_out"),
+    [
+        ({"value": b"x" * 2_000_000}, ["value"]),
+        ({"value": b"x", "headers": (("trace", b"x" * 2_000_000),)}, ["value", "headers"]),
+        ({"value": None, "key": b"x" * 2_000_000}, ["value", "headers", "key"]),
+    ],
+)
+def test_what_of_a_record_is_too_long_for_a_dead_letter_is_left_out_and_said(
+    emitter: Emitter, outbox: Outbox, record: MakeRecord, fields: dict[str, Any], left_out: list[str]
+) -> None:
+    refused = record(7, **fields)
+    emitter.publish(SOURCE, Emissions(refusals=[Refusal(refused, "undecodable", "not JSON")]))
+
+    ((_, value, key, headers),) = outbox.sent
+    letter = DeadLetter.from_headers(headers)
+    size = len(value or b"") + len(key or b"") + sum(len(name) + len(text or b"") for name, text in headers)
+    assert size < MAX_DEAD_LETTER_BYTES
+    assert [name for name in ("value", "headers", "key") if f"its {name}" in letter.detail] == left_out
 
 
 def test_a_boundary_is_forwarded_under_its_sessions_key_with_its_source(

@@ -398,6 +398,21 @@ def test_an_interval_is_split_over_windows_and_counted_once(
     assert {row.unit for row in rows} == {"hours"}
 
 
+def test_a_meter_refuses_an_interval_of_more_windows_than_a_worker_should_hold(
+    record: MakeRecord, event_bytes: Bytes, definition: Make
+) -> None:
+    hour, second = (
+        definition(aggregation=Aggregation.DURATION, meter_id=str(ms), window_ms=ms)
+        for ms in (3_600_000, 1_000)
+    )
+    counted = Counted([hour, second])
+    counted.count(record(0, event_bytes(interval={"start": NOW - 60_000_000, "end": NOW})))
+
+    (refusal,) = counted.emissions.refusals
+    assert (refusal.reason, refusal.meter_id) == ("interval_out_of_bounds", "1000")
+    assert counted.chunk.outcomes.accepted == 1
+
+
 def test_a_duration_meter_refuses_an_event_without_an_interval(
     record: MakeRecord, event_bytes: Bytes, definition: Make
 ) -> None:

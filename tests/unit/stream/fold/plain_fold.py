@@ -207,6 +207,8 @@ def _count(usage: Usage, offset: int, meter: Definition, fold: Fold) -> bool:
             return False
     if meter.aggregation is Aggregation.DURATION and usage.interval is None:
         raise Refused("no_interval")
+    if meter.aggregation is Aggregation.DURATION and _window_count(*usage.interval, meter.window_ms) > 50_000:
+        raise Refused("interval_out_of_bounds")
     group = tuple((key, text(properties.get(key, ""))) for key in meter.group_by)
     if any(len(value.encode()) > 512 for _, value in group):
         raise Refused("too_long")
@@ -233,6 +235,10 @@ def _value(properties: dict[str, Any], meter: Definition) -> Fraction | str:
     if len(value.encode()) > 512:
         raise Refused("too_long")
     return value
+
+
+def _window_count(start: int, end: int, window_ms: int) -> int:
+    return -(-end // window_ms) - start // window_ms
 
 
 def _by_window(start: int, end: int, window_ms: int) -> Iterator[tuple[int, int]]:
