@@ -22,7 +22,7 @@ class SinkSettings(BaseSettings):
 
     sink_batch_rows: int = Field(default=50_000, ge=1)
     sink_batch_bytes: int = Field(default=16 * 1024 * 1024, ge=1)
-    """A batch is complete at this many records or bytes; two of them are held at most."""
+    """A batch is complete at this many records or bytes; four are held at most, two of them of raw events."""
     sink_batch_seconds: float = Field(default=0.5, gt=0)
     """The longest a record waits for others before it is written."""
     sink_stop_seconds: float = Field(default=5.0, gt=0)
