@@ -1,5 +1,6 @@
 """Creates Meterstream's topics and corrects those that differ from what they must be."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -23,6 +24,8 @@ from deploy.admin import admin_client
 from deploy.errors import TopicError
 from deploy.replication import MIN_IN_SYNC, min_in_sync
 from schemas.topics import TOPICS, TopicSpec
+
+logger = logging.getLogger(__name__)
 
 _POLL_SECONDS: Final = 0.05
 
@@ -48,8 +51,9 @@ def apply_topics(
 ) -> list[TopicChange]:
     """Create the topics that are missing and correct those that differ; returns what was done.
 
-    Partitions are added where there are fewer than asked and never taken away. `replication` is of new topics
-    only; of whichever has three copies or more, two must be written before a record is acknowledged.
+    Partitions are added where there are fewer than asked, unless the topic keeps what it was created with,
+    and never taken away. `replication` is of new topics only; of whichever has three copies or more, two must
+    be written before a record is acknowledged.
     `timeout` is in seconds and covers the whole of it. Returns once every topic is in the metadata with all
     its leaders, so a consumer that subscribes next finds them. A second call changes nothing.
 
@@ -65,7 +69,8 @@ def apply_topics(
         _await_leaders(admin, {spec.name: 1 for spec in specs}, deadline)
         changes += once_known(lambda: _add_partitions(admin, wanted, deadline), deadline)
         changes += once_known(lambda: _correct_configs(admin, specs, deadline), deadline)
-        _await_leaders(admin, {spec.name: count for spec, count in wanted}, deadline)
+        grown = {spec.name: 1 if spec.keeps_partitions else count for spec, count in wanted}
+        _await_leaders(admin, grown, deadline)
     except KafkaException as error:
         reason = error.args[0]
         text = reason.str() if isinstance(reason, KafkaError) else str(reason)
@@ -100,6 +105,8 @@ def missing_partitions(spec: TopicSpec, wanted: int, existing: int) -> int:
             f"that of one log, and Kafka cannot take partitions away. Save its records, delete the topic, "
             f"run `meterstream topics apply` again and publish them anew."
         )
+    if spec.keeps_partitions:
+        return 0
     return max(0, wanted - existing)
 
 
@@ -159,6 +166,7 @@ def _add_partitions(
     admin: AdminClient, wanted: list[tuple[TopicSpec, int]], deadline: float
 ) -> list[TopicChange]:
     existing = _topics(admin, deadline)
+    _say_kept(wanted, existing)
     short = [
         (spec, count)
         for spec, count in wanted
@@ -174,6 +182,18 @@ def _add_partitions(
         TopicChange(spec.name, f"partitions {len(existing[spec.name].partitions)} -> {count}")
         for spec, count in short
     ]
+
+
+def _say_kept(wanted: list[tuple[TopicSpec, int]], existing: dict[str, TopicMetadata]) -> None:
+    for spec, count in wanted:
+        kept = len(existing[spec.name].partitions)
+        if spec.keeps_partitions and kept < count:
+            logger.warning(
+                "%s keeps its %d partitions: with %d, earlier and later records of a key would lie on two",
+                spec.name,
+                kept,
+                count,
+            )
 
 
 def _correct_configs(admin: AdminClient, specs: tuple[TopicSpec, ...], deadline: float) -> list[TopicChange]:

@@ -31,11 +31,18 @@ _DAY_MS: Final = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """How a topic is created; `partitions` None means the number the deployment chooses."""
+    """How a topic is created.
+
+    Attributes:
+        partitions: None means the number the deployment chooses.
+        keeps_partitions: Whether it stays at the number it was created with: where records of one key must
+            stay on one partition for longer than any of them waits to be read.
+    """
 
     name: str
     partitions: int | None = None
     config: dict[str, str] = field(default_factory=dict)
+    keeps_partitions: bool = False
 
 
 TOPICS: Final = (
@@ -51,6 +58,7 @@ TOPICS: Final = (
         SESSION_BOUNDARIES,
         # Versions of sessions follow these times, and how long they are remembered does.
         config={"message.timestamp.type": "LogAppendTime", "retention.ms": str(30 * _DAY_MS)},
+        keeps_partitions=True,  # else a start and its end, sent before and after, would never meet
     ),
     TopicSpec(
         METER_DEFINITIONS,

@@ -38,7 +38,7 @@ class _Records(bytearray):
         return _Name(part) if isinstance(index, slice) else part
 
 
-class _AnyNamesBatch(_DefaultRecordBatchPy):  # type: ignore[misc] # marked final, for no reason given
+class _AnyNamesBatch(_DefaultRecordBatchPy):
     _buffer: bytearray
 
     def _maybe_uncompress(self) -> None:

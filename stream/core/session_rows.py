@@ -7,9 +7,9 @@ import msgspec
 
 from stream.core.definitions import Aggregation, DefinitionSet, InForce
 from stream.core.matching import Lane
-from stream.core.rejections import RejectedError
+from stream.core.rejections import Reason, RejectedError
 from stream.core.session_state import Count, Entry, SessionsState
-from stream.core.windows import split_interval, window_start
+from stream.core.windows import MAX_WINDOWS, split_interval, too_many_windows, window_start
 from stream.core.wire import Event, Interval
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -68,11 +68,36 @@ def _counted(
         taken_back = tuple(_recounted(count, None) for count in entry.counts)
         return msgspec.structs.replace(entry, matched=False, counts=taken_back)
     span = (entry.start, entry.end)
+    refused: list[MeterRefusal] = []
     if entry.matched or definitions is None:
-        counts = [_recounted(count, span if count.span is not None else None) for count in entry.counts]
+        counts = [_moved(count, span, refused) for count in entry.counts]
     else:
-        counts = _matched_counts(entry, key, definitions, refusals)
-    return msgspec.structs.replace(entry, matched=True, counts=tuple(counts))
+        counts = _matched_counts(entry, key, definitions, refused)
+    refusals += refused
+    # A meter for which it was too long may count it once its end is corrected: then it is matched again.
+    is_final = all(one.refusal.reason is not Reason.INTERVAL_OUT_OF_BOUNDS for one in refused)
+    return msgspec.structs.replace(entry, matched=is_final, counts=tuple(counts))
+
+
+def _moved(count: Count, span: tuple[int, int], refusals: list[MeterRefusal]) -> Count:
+    """Have a meter that counts the session count it as it was corrected, without matching it again."""
+    if count.span is None:
+        return count
+    try:
+        _check_windows(span, count.window_ms)
+    except RejectedError as refusal:
+        refusals.append(MeterRefusal(count.meter_id, refusal))
+        return _recounted(count, None)
+    return _recounted(count, span)
+
+
+def _check_windows(span: tuple[int, int], window_ms: int) -> None:
+    if too_many_windows(*span, window_ms):
+        raise RejectedError(
+            Reason.INTERVAL_OUT_OF_BOUNDS,
+            f"the session from {span[0]} to {span[1]} ms touches more than {MAX_WINDOWS} windows of "
+            f"{window_ms} ms: give the meter a larger window",
+        )
 
 
 def _matched_counts(
@@ -110,6 +135,7 @@ def _match(entry: Entry, key: SessionKey, in_force: InForce) -> Count | None:
     )
     if not lane.offer(event, 0):
         return None
+    _check_windows((start, end), definition.window_ms)
     _, _, group = next(iter(lane.cells))
     return Count(
         definition.meter_id,

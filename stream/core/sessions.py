@@ -20,10 +20,8 @@ from stream.core.rejections import Reason, RejectedError
 from stream.core.session_life import remember
 from stream.core.session_state import Entry, SessionsState, encode_state
 from stream.core.switches import Span, Statement, switch_spans
-from stream.core.timestamps import DAY_MS, MAX_INTERVAL_MS
+from stream.core.timestamps import MAX_INTERVAL_MS
 
-KEPT_MS: Final = 7 * DAY_MS
-"""How long, in event time, a switch's completed session is remembered beside its later ones."""
 MAX_STATE_BYTES: Final = 512 * 1024
 MAX_METADATA_BYTES: Final = 16 * 1024
 _SPARE_STARTS: Final = 16
@@ -128,7 +126,7 @@ def _apply_to_switch(state: SessionsState, arrival: Arrival, lifetimes: Lifetime
     statements = (*restated, new)
     spans = switch_spans(statements, lifetimes.limit)
     changed = _with_spans(state, arrival, _without_spare_starts(statements, spans), spans)
-    return Applied(_forget(changed), _refused_end(new, spans))
+    return Applied(_forget(changed, lifetimes), _refused_end(new, spans))
 
 
 def _refused_end(new: Statement, spans: Iterable[Span]) -> RejectedError | None:
@@ -209,20 +207,23 @@ def _changed(entry: Entry, span: Span, version: int, timestamp: int) -> Entry:
     return msgspec.structs.replace(moved, expired=expired)
 
 
-def _forget(state: SessionsState) -> SessionsState:
-    """Forget a switch's sessions that are long past, and the oldest where the state grows too large."""
+def _forget(state: SessionsState, lifetimes: Lifetimes) -> SessionsState:
+    """Forget a switch's sessions that are long past, and the oldest where the state grows too large.
+
+    Beside its later ones a session is kept in event time for as long as in log time without them.
+    """
     newest = max(statement.latest for statement in state.statements)
     while len(state.entries) > 1 and (
-        _is_past(state.entries[0], newest) or len(encode_state(state)) > MAX_STATE_BYTES
+        _is_past(state.entries[0], newest, lifetimes) or len(encode_state(state)) > MAX_STATE_BYTES
     ):
         state = _without_oldest(state)
     return state
 
 
-def _is_past(entry: Entry, newest: int) -> bool:
+def _is_past(entry: Entry, newest: int, lifetimes: Lifetimes) -> bool:
     if entry.end is not None:
-        return entry.end < newest - KEPT_MS
-    return entry.moment < newest - MAX_INTERVAL_MS - KEPT_MS
+        return entry.end < newest - lifetimes.kept
+    return entry.moment < newest - MAX_INTERVAL_MS - lifetimes.kept
 
 
 def _without_oldest(state: SessionsState) -> SessionsState:

@@ -23,8 +23,10 @@ from stream.core.session_life import expire, remember
 from stream.core.session_rows import SessionKey, count_changed, needs_definitions
 from stream.core.session_state import SessionsState, encode_state
 from stream.core.sessions import apply, is_repeat
+from stream.counting import Definitions
 from stream.errors import PartitionLostError
 from stream.outbox import Outbox, publish_dead_letter
+from stream.owned import Batch
 from stream.patience import patiently
 from stream.sessions.boundaries import Boundary, Position, decode_boundary, position_of, session_key_of
 from stream.sessions.changelog import deletion
@@ -38,35 +40,20 @@ _AT_ONCE: Final = 500
 """Keys that expire, or are forgotten, in one go: boundaries wait meanwhile."""
 
 
-class Definitions(Protocol):
-    """What pairing asks of the `meter-definitions` topic; both block."""
-
-    def end(self) -> int: ...
-    def known_at(self, end: int) -> DefinitionSet: ...
-
-
 class Commits(Protocol):
     """Commits what is paired, or raises PartitionLostError: another worker owns the partition now."""
 
     async def __call__(self, partition: int, committed: Committed) -> None: ...
 
 
-class Fetch(Protocol):
-    """Consecutive records of one partition, and the number of the seek they were read after."""
-
-    @property
-    def records(self) -> Sequence[LogRecord]: ...
-    @property
-    def seek(self) -> int: ...
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class OwnedPartition:
-    """A partition as paired since the last seek; its table is what the changelog has."""
+    """A partition as paired since the last seek; its table is what the changelog with that id has."""
 
     source: Source
     seek: int
     table: SessionTable
+    changelog_id: str
 
 
 class Change(NamedTuple):
@@ -109,7 +96,7 @@ class Pairing:
         """Own nothing; what is under way ends at its next step."""
         self._owned = {}
 
-    async def take(self, partition: int, fetch: Fetch) -> None:
+    async def take(self, partition: int, batch: Batch) -> None:
         """Pair a batch, unless the partition was let go or read anew since it was fetched.
 
         Raises:
@@ -118,12 +105,12 @@ class Pairing:
         """
         async with self._one_at_a_time:
             owned = self._owned.get(partition)
-            if owned is None or owned.seek != fetch.seek:
+            if owned is None or owned.seek != batch.seek:
                 return
             try:
-                for records in _of_distinct_keys(fetch.records):
+                for records in _of_distinct_keys(batch.records):
                     await self._pair(owned, records)
-            except Exception:
+            except BaseException:  # a cancellation, too, leaves what is half done
                 # What follows must not be paired either, before the partition is read anew.
                 if self._owned.get(partition) is owned:
                     del self._owned[partition]
@@ -153,8 +140,8 @@ class Pairing:
                 publish_sessions(self._outbox, change.key, change.state.entries)
         await self._forget(owned, max(record.timestamp for record in records))
         await self._acknowledged(owned)
-        last = records[-1].offset
-        await self._commit(owned.source.partition, Committed(last + 1, owned.source.topic_id))
+        committed = Committed(records[-1].offset + 1, owned.source.topic_id, owned.changelog_id)
+        await self._commit(owned.source.partition, committed)
 
     def _applied(self, owned: OwnedPartition, record: LogRecord) -> Change | None:
         position = position_of(record, owned.source)

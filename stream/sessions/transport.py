@@ -4,9 +4,11 @@ Faust seeks at once after a rebalance. Here the table is restored first, in the 
 it takes; what is fetched until then is of an older seek, and dropped.
 """
 
+import asyncio
 import logging
+import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from aiokafka.errors import CommitFailedError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
@@ -16,10 +18,13 @@ from faust.types import TP
 from schemas import SESSION_BOUNDARIES
 from stream.core.beginnings import LogBounds
 from stream.errors import PartitionLostError
-from stream.sessions.positions import Committed
+from stream.sessions.positions import Committed, decode_committed
 from stream.transport import BatchConsumer
 
 logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS: Final = 0.1
+_TRUNCATED_SECONDS: Final = 10.0
 
 
 class Owner(Protocol):
@@ -34,6 +39,11 @@ class Found(NamedTuple):
 
     committed: Committed | None
     bounds: LogBounds
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether the log ends before the commit."""
+        return self.committed is not None and self.committed.offset > self.bounds.end
 
 
 class BoundaryConsumer(BatchConsumer):
@@ -52,11 +62,19 @@ class BoundaryConsumer(BatchConsumer):
         return dict.fromkeys(assigned, -1)
 
     async def find(self, partitions: list[int]) -> dict[int, Found]:
-        """Return what was committed of partitions, and what their logs have."""
+        """Return what was committed of partitions, and what their logs have.
+
+        A log that ends before its commit is given time: a new leader learns its end late.
+        """
         wanted = [TopicPartition(SESSION_BOUNDARIES, partition) for partition in partitions]
-        committed = await self._thread.committed(wanted)
-        bounds = await self._thread.bounds(wanted)
-        return {one.partition: Found(_committed(committed.get(one)), bounds[one]) for one in wanted}
+        deadline = time.monotonic() + _TRUNCATED_SECONDS
+        while True:
+            committed = await self._thread.committed(wanted)
+            bounds = await self._thread.bounds(wanted)
+            found = {one.partition: Found(_committed(committed.get(one)), bounds[one]) for one in wanted}
+            if time.monotonic() > deadline or not any(one.is_truncated for one in found.values()):
+                return found
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def read_from(self, offsets: Mapping[int, int], seek: int) -> None:
         """Read partitions on from these offsets; what comes from there is of that seek."""
@@ -76,7 +94,7 @@ class BoundaryConsumer(BatchConsumer):
             await self._thread.commit_in(
                 self._generation,
                 TopicPartition(SESSION_BOUNDARIES, partition),
-                OffsetAndMetadata(committed.offset, committed.topic_id),
+                OffsetAndMetadata(committed.offset, committed.metadata),
             )
         except CommitFailedError as refused:
             raise PartitionLostError(
@@ -85,14 +103,14 @@ class BoundaryConsumer(BatchConsumer):
 
     async def _begin_anew(self, fault: str) -> None:
         if self._read_seek == self.seeks:  # else it is about to be set
-            logger.error("a read position lies outside its log: %s", fault)
+            logger.error("the read positions are set anew: %s", fault)
             await self.perform_seek()
 
 
 def _committed(found: OffsetAndMetadata | None) -> Committed | None:
     if found is None or found.offset < 0:
         return None
-    return Committed(found.offset, found.metadata)
+    return decode_committed(found.offset, found.metadata)
 
 
 class BoundaryTransport(driver.Transport):

@@ -7,6 +7,7 @@ remembered, sent and committed, is decided in `stream.sessions.pairing`.
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 import faust
@@ -18,9 +19,15 @@ from stream.definitions import DefinitionLog
 from stream.errors import PartitionLostError
 from stream.patience import patiently
 from stream.publisher import Publisher
-from stream.sessions.changelog import changelog_name, create_changelog, restore
+from stream.sessions.changelog import (
+    changelog_name,
+    create_changelog,
+    read_changelog_id,
+    read_ends,
+    restore,
+)
 from stream.sessions.pairing import OwnedPartition, Pairing
-from stream.sessions.positions import Committed, position_after
+from stream.sessions.positions import Changelog, Committed, Start, start_after
 from stream.sessions.table import SessionTable
 from stream.sessions.transport import BoundaryTransport
 from stream.settings import StreamSettings
@@ -40,7 +47,7 @@ class SessionsApp(faust.App):
     async def on_start(self) -> None:
         """Make the changelog, which has as many partitions as `session-boundaries`."""
         servers = ",".join(f"{url.host}:{url.port}" for url in self.conf.broker)
-        await patiently(create_changelog, servers, self.conf.id)
+        self.transport.owner.has_new_changelog = await patiently(create_changelog, servers, self.conf.id)
         await super().on_start()
 
     async def on_stop(self) -> None:
@@ -53,12 +60,18 @@ class SessionsApp(faust.App):
 
 
 class Worker:
-    """What one process pairs with; opened at the first use, so that importing opens nothing."""
+    """What one process pairs with; opened at the first use, so that importing opens nothing.
+
+    Attributes:
+        has_new_changelog: Whether the changelog was not there before this process.
+    """
 
     def __init__(self, settings: StreamSettings, app: faust.App) -> None:
         self._settings = settings
         self._bootstrap_servers = settings.kafka_bootstrap_servers
         self._app = app
+        self._changelog = changelog_name(settings.sessions_consumer_group)
+        self.has_new_changelog = False
         self._pairing: Pairing | None = None
         self._resuming: asyncio.Task[None] | None = None
         self._wanted_seek = -1
@@ -72,7 +85,7 @@ class Worker:
                 lifetimes=self._settings.session_lifetimes,
                 definitions=DefinitionLog(self._bootstrap_servers),
                 outbox=Publisher(self._bootstrap_servers),
-                changelog=changelog_name(self._settings.sessions_consumer_group),
+                changelog=self._changelog,
                 commit=self._commit,
             )
         return self._pairing
@@ -104,29 +117,45 @@ class Worker:
 
     async def _resume(self, partitions: list[int], seek: int) -> None:
         """Restore the tables, and only then read boundaries on from where they are paired to."""
-        consumer = self._app.consumer
         self._topic_id = await patiently(read_topic_id, self._bootstrap_servers, SESSION_BOUNDARIES)
-        found = await consumer.find(partitions)
         sources = {one: Source(SESSION_BOUNDARIES, self._topic_id, one) for one in partitions}
-        positions = {
-            one: position_after(sources[one], found[one].committed, found[one].bounds) for one in partitions
-        }
-        for position in positions.values():
-            if position.fault:
-                logger.error(position.fault)
-        tables = {one: SessionTable(self._settings.session_lifetimes) for one in partitions}
-        changelog = changelog_name(self._settings.sessions_consumer_group)
-        begun = time.monotonic()
-        await asyncio.to_thread(
-            restore, self._bootstrap_servers, changelog, tables, lambda: seek == self._wanted_seek
-        )
+        # Before it is read: made anew meanwhile, it is found to be another one the next time.
+        changelog_id = await patiently(read_changelog_id, self._bootstrap_servers, self._changelog)
+        starts = await self._starts(sources, Changelog(changelog_id, self.has_new_changelog))
+        tables = await self._restored(partitions, seek)
         if seek != self._wanted_seek:
             return
+        # Owned before anything is read after this seek: nothing of that may be dropped.
+        self.pairing.own(OwnedPartition(sources[one], seek, tables[one], changelog_id) for one in partitions)
+        await self._app.consumer.read_from({one: start.offset for one, start in starts.items()}, seek)
+
+    async def _starts(self, sources: Mapping[int, Source], changelog: Changelog) -> dict[int, Start]:
+        found = await self._app.consumer.find(list(sources))
+        starts = {
+            one: start_after(source, found[one].committed, found[one].bounds, changelog)
+            for one, source in sources.items()
+        }
+        for start in starts.values():
+            if start.fault:
+                logger.error(start.fault)
+        return starts
+
+    async def _restored(self, partitions: list[int], seek: int) -> dict[int, SessionTable]:
+        """Return the tables as the changelog has them; less, once the seek is not the wanted one any more."""
+        tables = {one: SessionTable(self._settings.session_lifetimes) for one in partitions}
+        begun = time.monotonic()
+        ends = await patiently(read_ends, self._bootstrap_servers, self._changelog, partitions)
+        await asyncio.to_thread(
+            restore,
+            self._bootstrap_servers,
+            self._changelog,
+            tables,
+            ends,
+            lambda: seek == self._wanted_seek,
+        )
         sessions = sum(len(table) for table in tables.values())
         logger.info("restored %d sessions in %.1f s", sessions, time.monotonic() - begun)
-        # Owned before anything is read after this seek: nothing of that may be dropped.
-        self.pairing.own(OwnedPartition(sources[one], seek, tables[one]) for one in partitions)
-        await consumer.read_from({one: position.offset for one, position in positions.items()}, seek)
+        return tables
 
     async def take(self, message: Any) -> None:
         """Pair a fetched batch; what cannot be paired stops the worker before it is committed."""

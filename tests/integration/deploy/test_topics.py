@@ -7,7 +7,7 @@ from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType
 from deploy.admin import admin_client
 from deploy.errors import TopicError
 from deploy.topics import apply_topics
-from schemas.topics import METER_DEFINITIONS, TOPICS, USAGE_EVENTS, TopicSpec
+from schemas.topics import METER_DEFINITIONS, SESSION_BOUNDARIES, TOPICS, USAGE_EVENTS, TopicSpec
 
 Specs = tuple[TopicSpec, ...]
 
@@ -69,6 +69,17 @@ def test_partitions_are_added_and_never_taken_away(kafka: str, specs: Specs) -> 
     assert f"{topic}: partitions 2 -> 5" in map(str, apply_topics(kafka, specs=specs, partitions=5))
     assert apply_topics(kafka, specs=specs, partitions=1) == []
     assert partitions(kafka, topic) == 5
+
+
+def test_boundaries_of_sessions_keep_their_partitions_and_that_is_said(
+    kafka: str, specs: Specs, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = of(specs, SESSION_BOUNDARIES).name
+    apply_topics(kafka, specs=specs, partitions=2)
+    changes = apply_topics(kafka, specs=specs, partitions=5)
+    assert topic not in {change.topic for change in changes}
+    assert partitions(kafka, topic) == 2
+    assert f"{topic} keeps its 2 partitions" in caplog.text
 
 
 def test_definitions_on_several_partitions_are_refused_and_left_as_they_are(kafka: str, specs: Specs) -> None:

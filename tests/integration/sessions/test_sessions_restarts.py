@@ -8,6 +8,10 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from schemas import SESSION_BOUNDARIES
+from stream.core.lifetimes import DEFAULT_LIFETIMES
+from stream.core.session_state import SessionsState, encode_state
+from stream.sessions.changelog import read_ends, restore
+from stream.sessions.table import SessionTable
 
 MARK = (int(time.time()) // 3600 - 6) * 3_600_000  # a full hour: what is older than a day expires
 HOUR = 3_600_000
@@ -64,6 +68,55 @@ def test_the_changelog_is_compacted_and_has_the_partitions_of_the_boundaries(
     config = admin.describe_configs([ConfigResource(ResourceType.TOPIC, changelog)])
     (described,) = config.values()
     assert described.result()["cleanup.policy"].value == "compact"
+    (boundaries,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, SESSION_BOUNDARIES)]).values()
+    required = "min.insync.replicas"
+    assert described.result()[required].value == boundaries.result()[required].value
+
+
+def test_without_its_changelog_a_worker_reads_the_boundaries_again(
+    sessions_worker: Any, tenant: Any, published: Any, eventually: Wait, kafka_with_topics: str, fresh: Any
+) -> None:
+    sessions_worker.start()
+    tenant.send(session_id="s1", start_time=MARK)
+    tenant.send(session_id="s2", start_time=MARK, end_time=MARK + 1)
+    eventually(lambda: published.read().windows("/s2") == {MARK: ("1", 1)}, within=60)
+    eventually(lambda: published.read().states("s1") == ["open"])
+    key = tenant.boundary(session_id="s1", start_time=MARK).key
+    admin = AdminClient({"log_level": 0, "bootstrap.servers": kafka_with_topics})
+    changelog = f"{sessions_worker.group}-sessions-changelog"
+    partition = last_state(kafka_with_topics, changelog, key.decode(), fresh).partition()
+    eventually(lambda: all_committed(kafka_with_topics, sessions_worker.group, partition))
+    sessions_worker.kill()
+    admin.delete_topics([changelog])[changelog].result()
+    eventually(lambda: changelog not in admin.list_topics(timeout=30).topics)
+    tenant.send(session_id="s1", end_time=MARK + HOUR)
+    sessions_worker.start()
+    eventually(lambda: published.read().windows("/s1") == {MARK: (str(HOUR), 1)}, within=60)
+    assert published.windows("/s2") == {MARK: ("1", 1)}
+    assert "changelog was made anew" in sessions_worker.log.read_text()
+
+
+def test_a_changelog_is_read_up_to_the_end_its_leader_said_and_not_the_first_one_met(
+    kafka_with_topics: str, tenant: Any, create_topic: Callable[..., None], fresh: Callable[[str], str]
+) -> None:
+    changelog = fresh("changelog")
+    create_topic(changelog, partitions=2)
+    assert read_ends(kafka_with_topics, changelog, [0, 1]) == {0: 0, 1: 0}
+    tables = {one: SessionTable(DEFAULT_LIFETIMES) for one in (0, 1)}
+    looks = 0
+
+    def is_wanted() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks in (1, 20):  # the second state comes long after the end was met
+            state = encode_state(SessionsState(version=looks))
+            tenant.producer.produce(changelog, state, str(looks).encode(), partition=0)
+            assert tenant.producer.flush(30) == 0
+        return looks < 1_000
+
+    assert restore(kafka_with_topics, changelog, tables, {0: 2, 1: 0}, is_wanted)
+    assert [tables[0].get(key).version for key in (b"1", b"20")] == [1, 20]
+    assert read_ends(kafka_with_topics, changelog, [0, 1]) == {0: 2, 1: 0}
 
 
 def test_a_changelog_of_other_partitions_ends_the_worker_with_what_to_do(

@@ -6,7 +6,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from deploy.errors import TopicError
 from deploy.topics import TopicChange, differing_configs, missing_partitions, once_known, wanted_config
-from schemas.topics import TopicSpec
+from schemas.topics import SESSION_BOUNDARIES, TOPICS, TopicSpec
 
 FREE = TopicSpec("free", config={"retention.ms": "5", "cleanup.policy": "compact"})
 FIXED = TopicSpec("meter-definitions", partitions=1)
@@ -18,6 +18,14 @@ def test_partitions_are_added_where_there_are_fewer_than_asked() -> None:
 
 def test_partitions_are_never_taken_away() -> None:
     assert missing_partitions(FREE, wanted=4, existing=9) == 0
+
+
+def test_a_topic_that_keeps_its_partitions_gets_none_added() -> None:
+    assert missing_partitions(TopicSpec("kept", keeps_partitions=True), wanted=4, existing=1) == 0
+
+
+def test_boundaries_of_sessions_keep_their_partitions() -> None:
+    assert [spec.name for spec in TOPICS if spec.keeps_partitions] == [SESSION_BOUNDARIES]
 
 
 def test_more_than_the_fixed_number_of_partitions_is_an_error_that_says_what_to_do() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import orjson
@@ -18,6 +18,7 @@ from stream.core.lifetimes import DEFAULT_LIFETIMES, Lifetimes
 from stream.core.log import LOG_APPEND_TIME, Record, Source
 from stream.core.timestamps import DAY_MS
 from stream.errors import PartitionLostError
+from stream.owned import Batch
 from stream.sessions.changelog import VERSION_HEADER
 from stream.sessions.pairing import OwnedPartition, Pairing
 from stream.sessions.positions import Committed
@@ -27,6 +28,7 @@ T = 1_700_000_000_000
 HOUR = 3_600_000
 SOURCE = Source("session-boundaries", "topic-id", 0)
 CHANGELOG = "group-sessions-changelog"
+CHANGELOG_ID = "changelog-id"
 Headers = Sequence[tuple[str, bytes | None]]
 
 
@@ -124,17 +126,10 @@ class Process:
         self._world.step()
 
     async def commit(self, partition: int, committed: Committed) -> None:
-        assert (partition, committed.topic_id) == (0, SOURCE.topic_id)
+        assert (partition, *committed[1:]) == (0, SOURCE.topic_id, CHANGELOG_ID)
         self._world.step()
         self._world.committed = committed.offset
         self._world.step()
-
-
-class Fetch(NamedTuple):
-    """What was fetched."""
-
-    records: Sequence[Record]
-    seek: int = 1
 
 
 def restored(world: World, lifetimes: Lifetimes) -> SessionTable:
@@ -154,7 +149,7 @@ def started(world: World, lifetimes: Lifetimes = DEFAULT_LIFETIMES) -> Pairing:
         changelog=CHANGELOG,
         commit=process.commit,
     )
-    pairing.own([OwnedPartition(SOURCE, 1, restored(world, lifetimes))])
+    pairing.own([OwnedPartition(SOURCE, 1, restored(world, lifetimes), CHANGELOG_ID)])
     return pairing
 
 
@@ -199,7 +194,7 @@ def run(world: World, records: Sequence[Record], batch: int = 100, clock: int | 
         try:
             while world.committed < end:
                 left = [record for record in records if record.offset >= world.committed]
-                asyncio.run(pairing.take(0, Fetch(left[:batch])))
+                asyncio.run(pairing.take(0, Batch(left[:batch], 1)))
                 if clock is not None:
                     asyncio.run(pairing.expire(clock))
         except CrashError:
@@ -346,10 +341,10 @@ def test_a_device_keeps_its_numbers_when_its_sessions_are_forgotten() -> None:
 def test_what_was_fetched_before_another_seek_or_of_a_partition_let_go_is_not_paired() -> None:
     world = World()
     pairing = started(world)
-    asyncio.run(pairing.take(0, Fetch(HISTORY, seek=0)))
-    asyncio.run(pairing.take(1, Fetch(HISTORY)))
+    asyncio.run(pairing.take(0, Batch(HISTORY, 0)))
+    asyncio.run(pairing.take(1, Batch(HISTORY, 1)))
     pairing.let_go()
-    asyncio.run(pairing.take(0, Fetch(HISTORY)))
+    asyncio.run(pairing.take(0, Batch(HISTORY, 1)))
     assert (world.steps, world.committed) == (0, 0)
 
 
@@ -363,8 +358,33 @@ def test_a_partition_let_go_while_a_batch_is_paired_commits_nothing() -> None:
     world = Losing()
     pairing = started(world)
     with pytest.raises(PartitionLostError):
-        asyncio.run(pairing.take(0, Fetch(HISTORY)))
+        asyncio.run(pairing.take(0, Batch(HISTORY, 1)))
     assert world.committed == 0
+
+
+def test_a_partition_whose_batch_was_cancelled_halfway_is_not_paired_before_it_is_read_anew() -> None:
+    class Cancelled(World):
+        def step(self) -> None:
+            super().step()
+            if self.steps == 4:
+                raise asyncio.CancelledError
+
+    world = Cancelled()
+    pairing = started(world)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(pairing.take(0, Batch(HISTORY, 1)))
+    asyncio.run(pairing.take(0, Batch(HISTORY[-1:], 1)))
+    assert (world.steps, world.committed) == (4, 0)
+
+
+def test_a_log_read_again_into_an_empty_changelog_gives_the_same_sessions_and_totals() -> None:
+    world = run(World(), HISTORY)
+    totals = {identity: (row["sum"] or "0") for identity, row in world.rows().items()}
+    states = world.states()
+    world.changelog.clear()
+    read_again(world, HISTORY)
+    assert {identity: (row["sum"] or "0") for identity, row in world.rows().items()} == totals
+    assert world.states() == states
 
 
 def test_state_changes_of_a_session_have_growing_versions() -> None:

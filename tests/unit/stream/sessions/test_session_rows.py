@@ -11,6 +11,7 @@ from stream.core.session_rows import SessionKey, count_changed, needs_definition
 from stream.core.session_state import SessionsState
 from stream.core.sessions import Arrival, apply
 from stream.core.switches import Statement
+from stream.core.timestamps import DAY_MS
 
 KEY = SessionKey("acme", "default", "c1", "chat", "", "s1", "acme/default/c1/chat//s1")
 MIDNIGHT = 1_700_006_400_000  # 2023-11-15T00:00:00Z
@@ -118,6 +119,30 @@ def test_a_meter_whose_group_value_is_too_long_refuses_the_session_and_others_co
         ("grouped", Reason.TOO_LONG)
     ]
     assert [msgspec.json.decode(line)["meter_id"] for line in rows_of(state.changed(), KEY)] == ["chat.hours"]
+
+
+def test_a_meter_of_too_many_windows_refuses_the_session_and_others_count_it() -> None:
+    by_the_second = replace(METER, meter_id="seconds", window_ms=1_000)
+    month = session(MIDNIGHT, MIDNIGHT + 31 * DAY_MS)
+    state, refusals = count_changed(month, KEY, DefinitionSet([by_the_second, METER]))
+    assert [(refused.meter_id, refused.refusal.reason) for refused in refusals] == [
+        ("seconds", Reason.INTERVAL_OUT_OF_BOUNDS)
+    ]
+    assert {msgspec.json.decode(line)["meter_id"] for line in rows_of(state.changed(), KEY)} == {"chat.hours"}
+
+
+def test_a_session_corrected_to_too_many_windows_is_taken_back_and_counted_once_corrected_again() -> None:
+    meter = replace(METER, window_ms=1_000)
+    by_the_second = DefinitionSet([meter])
+    state, _ = count_changed(session(MIDNIGHT, MIDNIGHT + 1_500), KEY, by_the_second)
+    state, refusals = count_changed(
+        stated(state, Statement(None, MIDNIGHT + 31 * DAY_MS, {})), KEY, by_the_second
+    )
+    assert [refused.refusal.reason for refused in refusals] == [Reason.INTERVAL_OUT_OF_BOUNDS]
+    assert [row["sum"] for row in map(msgspec.json.decode, rows_of(state.changed(), KEY))] == [None, None]
+    state = stated(state, Statement(None, MIDNIGHT + 500, {}))
+    assert needs_definitions(state)
+    assert [row["sum"] for row in rows(state, meter)] == ["500", None]
 
 
 def test_an_open_session_needs_no_definitions_and_has_no_rows() -> None:

@@ -10,15 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
+from stream.core.lifetimes import DEFAULT_LIFETIMES, Lifetimes
 from stream.core.rejections import Reason, RejectedError
 from stream.core.session_rows import SessionKey, count_changed, rows_of
 from stream.core.session_state import SessionsState, decode_state, encode_state, is_older
-from stream.core.sessions import KEPT_MS, MAX_STATE_BYTES, Arrival, apply
+from stream.core.sessions import MAX_STATE_BYTES, Arrival, apply
 from stream.core.switches import Statement
 from stream.core.timestamps import DAY_MS
 
 T = 1_700_000_000_000
 HOUR = 3_600_000
+KEPT = DEFAULT_LIFETIMES.kept
 METER = Definition(
     tenant_id="acme",
     environment_id="default",
@@ -54,8 +56,9 @@ def whole(start: int, end: int) -> Statement:
 class History:
     """A key's boundaries as they come, and the rows as ClickHouse keeps them: the highest version of each."""
 
-    def __init__(self, key: SessionKey) -> None:
+    def __init__(self, key: SessionKey, lifetimes: Lifetimes = DEFAULT_LIFETIMES) -> None:
         self.key = key
+        self.lifetimes = lifetimes
         self.state = SessionsState()
         self.refusals: list[RejectedError] = []
         self.rows: dict[tuple[object, ...], dict[str, object]] = {}
@@ -69,7 +72,9 @@ class History:
 
     def take_at(self, offset: int, statement: Statement) -> None:
         arrival = Arrival("topic/0", offset, statement, timestamp=T + offset)
-        state, refusal = apply(self.state, arrival, identified=bool(self.key.session_id))
+        state, refusal = apply(
+            self.state, arrival, identified=bool(self.key.session_id), lifetimes=self.lifetimes
+        )
         self.state, _ = count_changed(state, self.key, KNOWN)
         self.refusals += [refusal] if refusal else []
         for line in rows_of(self.state.changed(), self.key):
@@ -178,7 +183,7 @@ def test_whatever_a_switch_states_rows_add_up_to_its_sessions_at_every_step(
 def test_a_switch_has_the_same_sessions_whatever_the_order_within_what_it_remembers(
     statements: list[Statement], data: st.DataObject
 ) -> None:
-    near = [one for one in statements if one.latest < T + KEPT_MS]
+    near = [one for one in statements if one.latest < T + KEPT]
     one = History(SWITCH).take(*near)
     other = History(SWITCH).take(*data.draw(st.permutations(near)))
     assert one.sessions == other.sessions
@@ -306,13 +311,19 @@ def test_a_later_state_is_told_from_an_older_one() -> None:
 
 
 def test_a_switch_forgets_a_session_a_week_after_its_end() -> None:
-    history = History(SWITCH).take(started(T), ended(T + HOUR), started(T + HOUR + KEPT_MS))
-    assert history.sessions == [(T, T + HOUR), (T + HOUR + KEPT_MS, None)]
-    history.take(ended(T + 2 * HOUR + KEPT_MS))
-    assert history.sessions == [(T + HOUR + KEPT_MS, T + 2 * HOUR + KEPT_MS)]
+    history = History(SWITCH).take(started(T), ended(T + HOUR), started(T + HOUR + KEPT))
+    assert history.sessions == [(T, T + HOUR), (T + HOUR + KEPT, None)]
+    history.take(ended(T + 2 * HOUR + KEPT))
+    assert history.sessions == [(T + HOUR + KEPT, T + 2 * HOUR + KEPT)]
     history.take(started(T + 1))
     assert history.reasons == [Reason.BOUNDARY_INVALID]
-    assert history.usage == usage_of((T, T + HOUR), (T + HOUR + KEPT_MS, T + 2 * HOUR + KEPT_MS))
+    assert history.usage == usage_of((T, T + HOUR), (T + HOUR + KEPT, T + 2 * HOUR + KEPT))
+
+
+def test_a_switch_forgets_a_session_as_long_after_its_end_as_is_set() -> None:
+    stated = (whole(T, T + HOUR), whole(T + 9 * HOUR, T + 10 * HOUR))
+    assert len(History(SWITCH, Lifetimes(kept=9 * HOUR)).take(*stated).sessions) == 2
+    assert len(History(SWITCH, Lifetimes(kept=9 * HOUR - 1)).take(*stated).sessions) == 1
 
 
 def test_a_state_stays_within_what_a_record_holds() -> None:
