@@ -23,7 +23,7 @@ WINDOW: Final = 16_384
 
 _STEP_SECONDS: Final = 0.05
 _NOTE_SECONDS: Final = 0.1
-_CATCH_UP: Final = 2.5
+_CATCH_UP: Final = 5.0
 """A load that is behind publishes at so many times its rate."""
 _MOST_A_STEP: Final = 5_000
 
