@@ -48,7 +48,8 @@ class Cluster:
     """The brokers, by an admin client of its own; every question raises KafkaException."""
 
     def __init__(self, bootstrap_servers: str) -> None:
-        self._admin = AdminClient({"bootstrap.servers": bootstrap_servers}, logger=log)
+        self._config: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap_servers}
+        self._admin = AdminClient(self._config, logger=log)
 
     def ask_ids(self, topics: Collection[str]) -> "Mapping[str, Future[TopicDescription]]":
         """Ask for the ids of topics, without waiting for the answers."""
@@ -68,7 +69,9 @@ class Cluster:
     def _offsets(self, partitions: list[TopicPartition], spec: OffsetSpec) -> dict[Place, int]:
         if not partitions:
             return {}
-        answers = self._admin.list_offsets(dict.fromkeys(partitions, spec), request_timeout=_REQUEST_SECONDS)
+        # A client that was there before a leader changed may ask under the old epoch, again and again.
+        admin = AdminClient(self._config, logger=log)
+        answers = admin.list_offsets(dict.fromkeys(partitions, spec), request_timeout=_REQUEST_SECONDS)
         return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
 
 
