@@ -42,6 +42,12 @@ _NEVER_SECONDS: Final = 1_000_000_000.0
 class CountingApp(faust.App):
     """A Faust app that keeps nothing on disk: a partition's state is its pin and the log."""
 
+    async def on_start(self) -> None:
+        """Wait for the broker and the topic: aiokafka gives up at once where nobody answers."""
+        servers = ",".join(f"{url.host}:{url.port}" for url in self.conf.broker)
+        await patiently(read_topic_id, servers, USAGE_EVENTS)
+        await super().on_start()
+
     def _create_directories(self) -> None:
         """Make none."""
 

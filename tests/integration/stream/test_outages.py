@@ -78,6 +78,24 @@ def test_a_worker_lives_through_the_death_of_its_broker_and_counts_on(
     assert worker.process.poll() is None
 
 
+def test_a_worker_started_before_its_broker_waits_for_it(
+    broker: OwnBroker, start_worker: Any, new_usage: Any, new_rollups: Any, eventually: Any
+) -> None:
+    usage, rollups = new_usage(broker.address, "acme"), new_rollups(broker.address, "acme")
+    usage.publish(1_000)
+    broker.kill()
+    worker, other = start_worker(broker.address, "worker"), start_worker(broker.address, "other")
+    eventually(
+        lambda: worker.says("waiting for the broker") and other.says("waiting for the broker"), within=60
+    )
+    other.process.terminate()
+    other.process.wait(DRAIN_SECONDS)
+    broker.start(eventually)
+
+    eventually(lambda: rollups.counted() == usage.expected, within=90)
+    assert worker.process.poll() is None
+
+
 def test_a_worker_told_to_end_does_so_within_ten_seconds_and_the_next_one_counts_on(
     broker: OwnBroker, start_worker: Any, new_usage: Any, new_rollups: Any, eventually: Any
 ) -> None:
