@@ -92,7 +92,7 @@ def fresh() -> Callable[[str], str]:
 def eventually() -> Callable[..., None]:
     """Waits until a condition holds: `eventually(lambda: ..., within=10)`; fails where it never does."""
 
-    def wait(condition: Callable[[], object], within: float = 30.0) -> None:
+    def wait(condition: Callable[[], object], within: float = 60.0) -> None:
         deadline = time.monotonic() + within
         while not condition():
             assert time.monotonic() < deadline, f"still not so after {within:.0f} s"

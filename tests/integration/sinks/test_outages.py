@@ -69,10 +69,10 @@ def test_a_sink_waits_out_a_full_disk_and_says_what_clickhouse_says(
             eventually(lambda: stored(url, tenant) == 500)
             ballast = fill(disk)
             publish("usage-events", *(event(tenant, number, text="x" * 500) for number in range(500, 5_000)))
-            eventually(lambda: "clickhouse answers and cannot take rows" in caplog.text)
+            eventually(lambda: "clickhouse answers and cannot take rows" in caplog.text, within=90)
             assert stored(url, tenant) >= 500
             ballast.unlink()
-            eventually(lambda: stored(url, tenant) == 5_000)
+            eventually(lambda: stored(url, tenant) == 5_000, within=90)
     assert (sink.error, sink.counters.dead_letters) == (None, 0)
     assert "table=raw_usage_events" in caplog.text
 
