@@ -117,6 +117,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         """The group's generation this member is in; -1 where it is in none."""
         return int(self._ensure_consumer()._coordinator.generation)  # noqa: SLF001 - as above
 
+    async def rejoin(self) -> None:
+        """Ask the group for an assignment anew."""
+        await self.call_thread(self._rejoin)
+
+    async def _rejoin(self) -> None:
+        self._ensure_consumer()._coordinator.request_rejoin()  # noqa: SLF001 - as above
+
     async def commit_in(self, generation: int, partition: TopicPartition, commit: OffsetAndMetadata) -> None:
         """Commit one offset as a member of that generation, and wait for the broker's word."""
         await self.call_thread(self._commit_in, generation, partition, commit)

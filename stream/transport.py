@@ -64,6 +64,7 @@ class BatchConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self.seeks = 0
         self._generation = -1
+        self._has_asked_anew = False
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -104,6 +105,18 @@ class BatchConsumer(driver.Consumer):
             tp,
             generation_id=self.app.consumer_generation_id,
         )
+
+    async def rejoin_if_idle(self) -> None:
+        """Ask the group once more where it gave this member nothing; to be called now and then.
+
+        A member that is started again under its instance id is given what it had. Where that was nothing, for
+        the topic was just being made anew, nobody would assign its partitions any more.
+        """
+        if self.assignment():
+            self._has_asked_anew = False
+        elif not self._has_asked_anew:
+            self._has_asked_anew = True
+            await self._thread.rejoin()
 
     async def _begin_anew(self, fault: str) -> None:
         """Keep what was counted, and judge anew where counting goes on."""

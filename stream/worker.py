@@ -143,6 +143,7 @@ class Worker:
 
     async def check_topic(self) -> None:
         """Stop when the topic was made anew behind a position that the new one has, too."""
+        await self._app.consumer.rejoin_if_idle()
         try:
             now = await asyncio.to_thread(read_topic_id, self._settings.kafka_bootstrap_servers, USAGE_EVENTS)
         except BrokerAwayError:

@@ -184,6 +184,7 @@ class Worker:
 
     async def check_topic(self) -> None:
         """Begin anew where `session-boundaries` was made anew and has the offsets read of it before, too."""
+        await self._app.consumer.rejoin_if_idle()
         seek = self._wanted_seek
         topic_id = await patiently(read_topic_id, self._bootstrap_servers, SESSION_BOUNDARIES)
         if seek == self._wanted_seek and self._pairing is not None and topic_id != self._topic_id:

@@ -4,6 +4,7 @@ The broker is these tests' own, and each begins with topics made anew.
 """
 
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -115,7 +116,9 @@ def test_records_deleted_before_a_running_worker_read_them_are_said_and_counting
     usage.publish(147, repeat_every=1_000)  # offsets 0 to 148
     eventually(lambda: rollups.counted() == usage.expected, within=60)
     worker.process.send_signal(signal.SIGSTOP)
-    usage.publish(1, repeat_every=1_000)  # of 0 units: what ends a fetch that was under way is read
+    stopped = time.monotonic()
+    eventually(lambda: time.monotonic() > stopped + 1)  # a fetch that is under way is answered by then
+    usage.publish(1, repeat_every=1_000)
     before = totals(usage.expected)
     usage.publish(100, repeat_every=1_000)  # offsets 150 to 249, deleted all
     lost = totals(usage.expected) - before
