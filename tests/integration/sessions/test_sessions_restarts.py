@@ -1,5 +1,6 @@
 """The sessions worker killed, refused and started again; here it is the only one that pairs."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from schemas import SESSION_BOUNDARIES
 from stream.core.lifetimes import DEFAULT_LIFETIMES
 from stream.core.session_state import SessionsState, encode_state
+from stream.patience import patiently
 from stream.sessions.changelog import read_ends, restore
 from stream.sessions.table import SessionTable
 
@@ -101,7 +103,7 @@ def test_a_changelog_is_read_up_to_the_end_its_leader_said_and_not_the_first_one
 ) -> None:
     changelog = fresh("changelog")
     create_topic(changelog, partitions=2)
-    assert read_ends(kafka_with_topics, changelog, [0, 1]) == {0: 0, 1: 0}
+    assert asyncio.run(patiently(read_ends, kafka_with_topics, changelog, [0, 1])) == {0: 0, 1: 0}
     tables = {one: SessionTable(DEFAULT_LIFETIMES) for one in (0, 1)}
     looks = 0
 
@@ -116,7 +118,7 @@ def test_a_changelog_is_read_up_to_the_end_its_leader_said_and_not_the_first_one
 
     assert restore(kafka_with_topics, changelog, tables, {0: 2, 1: 0}, is_wanted)
     assert [tables[0].get(key).version for key in (b"1", b"20")] == [1, 20]
-    assert read_ends(kafka_with_topics, changelog, [0, 1]) == {0: 2, 1: 0}
+    assert asyncio.run(patiently(read_ends, kafka_with_topics, changelog, [0, 1])) == {0: 2, 1: 0}
 
 
 def test_a_changelog_of_other_partitions_ends_the_worker_with_what_to_do(
