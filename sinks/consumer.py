@@ -20,6 +20,8 @@ _LAST_TIME: Final = 10_413_791_999_999
 """The last millisecond of 2299, the last a DateTime64 has: a producer may claim any."""
 _OUT_OF_RANGE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001
 _TRUNCATED: Final = KafkaError._LOG_TRUNCATION  # noqa: SLF001 - confluent-kafka's names for its own errors
+_FATAL: Final = KafkaError._FATAL  # noqa: SLF001
+"""Said of a consumer that can never read again, as a fenced one; the error itself does not call it fatal."""
 _READ_HEADERS: Final = methodcaller("headers")
 """It fails with an error and a result, which Python, once warm, sees only where it calls by way of C."""
 _ANOTHER_TOPIC: Final = frozenset(
@@ -140,7 +142,7 @@ def _is_odd(message: Message) -> bool:
     error = message.error()
     if error is None or error.code() in _OUT_OF_RANGE or error.code() == _TRUNCATED:
         return False
-    if error.fatal():
+    if error.fatal() or error.code() == _FATAL:
         raise KafkaAwayError(f"the consumer cannot go on: {error}")
     log.warning("kafka: %s", error)
     return error.code() in _ANOTHER_TOPIC

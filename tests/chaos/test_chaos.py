@@ -46,7 +46,6 @@ def drill(tmp_path: Path, planned: Drill) -> Outcome:
     return outcome
 
 
-@pytest.mark.xfail(strict=False, reason="known fault: once a sink stood still after it had been fenced")
 @pytest.mark.timeout(400)
 def test_every_kind_of_fault_leaves_every_count_exact(tmp_path: Path) -> None:
     size = Size(brokers=1, workers=1, sinks=1)
