@@ -5,11 +5,9 @@ Its own commits write no metadata and take a refused commit for done, so none of
 counted here.
 """
 
-import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka.errors import CommitFailedError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
@@ -23,11 +21,9 @@ from stream.core.pins import Pin, decode_pin, encode_pin
 from stream.errors import PartitionLostError
 from stream.fetching import BatchConsumerThread
 from stream.owned import Batch
+from stream.standings import Standing, read_standings
 
 logger = logging.getLogger(__name__)
-
-_RETRY_SECONDS: Final = 0.1
-_TRUNCATED_SECONDS: Final = 10.0
 
 
 class Found(NamedTuple):
@@ -35,11 +31,6 @@ class Found(NamedTuple):
 
     pin: Pin | None
     bounds: LogBounds
-
-    @property
-    def is_truncated(self) -> bool:
-        """Whether the log ends before the pin."""
-        return self.pin is not None and self.pin.chunk_start > self.bounds.end
 
 
 class Owner(Protocol):
@@ -132,7 +123,8 @@ class BatchConsumer(driver.Consumer):
         partitions = [
             TopicPartition(tp.topic, tp.partition) for tp in self.assignment() if tp.topic == USAGE_EVENTS
         ]
-        found = await self._find(partitions)
+        standings = await read_standings(self._thread, partitions)
+        found = {partition: Found(_pin(one), one.bounds) for partition, one in standings.items()}
         # Owned before anything is read after this seek: nothing of that may be dropped.
         positions = {
             TopicPartition(USAGE_EVENTS, partition): offset
@@ -143,33 +135,22 @@ class BatchConsumer(driver.Consumer):
         await self._thread.seek_all(positions, seeks)
         return {TP(*partition): offset for partition, offset in positions.items()}
 
-    async def _find(self, partitions: list[TopicPartition]) -> dict[int, Found]:
-        """Read pins and bounds; a log that ends before its pin is given time: a new leader learns it late."""
-        deadline = time.monotonic() + _TRUNCATED_SECONDS
-        while True:
-            committed = await self._thread.committed(partitions)
-            bounds = await self._thread.bounds(partitions)
-            found = {one.partition: Found(_pin(committed.get(one)), bounds[one]) for one in partitions}
-            if time.monotonic() > deadline or not any(one.is_truncated for one in found.values()):
-                return found
-            await asyncio.sleep(_RETRY_SECONDS)
-
     async def commit_pin(self, partition: int, pin: Pin) -> None:
         """Commit a chunk's start with what its rows depend on.
 
         Raises:
             PartitionLostError: The group refused it, for another worker owns the partition now.
         """
+        await self._commit(
+            TopicPartition(USAGE_EVENTS, partition), OffsetAndMetadata(pin.chunk_start, encode_pin(pin))
+        )
+
+    async def _commit(self, partition: TopicPartition, commit: OffsetAndMetadata) -> None:
         try:
-            await self._thread.commit_in(
-                self._generation,
-                TopicPartition(USAGE_EVENTS, partition),
-                OffsetAndMetadata(pin.chunk_start, encode_pin(pin)),
-            )
+            await self._thread.commit_in(self._generation, partition, commit)
         except CommitFailedError as refused:
-            raise PartitionLostError(
-                f"the pin of {USAGE_EVENTS}/{partition} was refused: {refused}"
-            ) from refused
+            place = f"{partition.topic}/{partition.partition}"
+            raise PartitionLostError(f"the commit of {place} was refused: {refused}") from refused
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Leave out Faust's bookkeeping of offsets between messages: ours are batches."""
@@ -178,10 +159,9 @@ class BatchConsumer(driver.Consumer):
         """Let no stock commit happen."""
 
 
-def _pin(committed: OffsetAndMetadata | None) -> Pin | None:
-    if committed is None or committed.offset < 0:
-        return None
-    return decode_pin(committed.offset, committed.metadata)
+def _pin(standing: Standing) -> Pin | None:
+    committed = standing.committed
+    return None if committed is None else decode_pin(committed.offset, committed.metadata)
 
 
 class BatchTransport(driver.Transport):

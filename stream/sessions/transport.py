@@ -4,27 +4,21 @@ Faust seeks at once after a rebalance. Here the table is restored first, in the 
 it takes; what is fetched until then is of an older seek, and dropped.
 """
 
-import asyncio
 import logging
-import time
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from aiokafka.errors import CommitFailedError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from schemas import SESSION_BOUNDARIES
 from stream.core.beginnings import LogBounds
-from stream.errors import PartitionLostError
 from stream.sessions.positions import Committed, decode_committed
+from stream.standings import Standing, read_standings
 from stream.transport import BatchConsumer
 
 logger = logging.getLogger(__name__)
-
-_RETRY_SECONDS: Final = 0.1
-_TRUNCATED_SECONDS: Final = 10.0
 
 
 class Owner(Protocol):
@@ -39,11 +33,6 @@ class Found(NamedTuple):
 
     committed: Committed | None
     bounds: LogBounds
-
-    @property
-    def is_truncated(self) -> bool:
-        """Whether the log ends before the commit."""
-        return self.committed is not None and self.committed.offset > self.bounds.end
 
 
 class BoundaryConsumer(BatchConsumer):
@@ -62,19 +51,10 @@ class BoundaryConsumer(BatchConsumer):
         return dict.fromkeys(assigned, -1)
 
     async def find(self, partitions: list[int]) -> dict[int, Found]:
-        """Return what was committed of partitions, and what their logs have.
-
-        A log that ends before its commit is given time: a new leader learns its end late.
-        """
+        """Return what was committed of partitions, and what their logs have."""
         wanted = [TopicPartition(SESSION_BOUNDARIES, partition) for partition in partitions]
-        deadline = time.monotonic() + _TRUNCATED_SECONDS
-        while True:
-            committed = await self._thread.committed(wanted)
-            bounds = await self._thread.bounds(wanted)
-            found = {one.partition: Found(_committed(committed.get(one)), bounds[one]) for one in wanted}
-            if time.monotonic() > deadline or not any(one.is_truncated for one in found.values()):
-                return found
-            await asyncio.sleep(_RETRY_SECONDS)
+        standings = await read_standings(self._thread, wanted)
+        return {one: Found(_committed(standing), standing.bounds) for one, standing in standings.items()}
 
     async def read_from(self, offsets: Mapping[int, int], seek: int) -> None:
         """Read partitions on from these offsets; what comes from there is of that seek."""
@@ -90,16 +70,10 @@ class BoundaryConsumer(BatchConsumer):
         Raises:
             PartitionLostError: The group refused it, for another worker owns the partition now.
         """
-        try:
-            await self._thread.commit_in(
-                self._generation,
-                TopicPartition(SESSION_BOUNDARIES, partition),
-                OffsetAndMetadata(committed.offset, committed.metadata),
-            )
-        except CommitFailedError as refused:
-            raise PartitionLostError(
-                f"the commit of {SESSION_BOUNDARIES}/{partition} was refused: {refused}"
-            ) from refused
+        await self._commit(
+            TopicPartition(SESSION_BOUNDARIES, partition),
+            OffsetAndMetadata(committed.offset, committed.metadata),
+        )
 
     async def _begin_anew(self, fault: str) -> None:
         if self._read_seek == self.seeks:  # else it is about to be set
@@ -107,10 +81,9 @@ class BoundaryConsumer(BatchConsumer):
             await self.perform_seek()
 
 
-def _committed(found: OffsetAndMetadata | None) -> Committed | None:
-    if found is None or found.offset < 0:
-        return None
-    return decode_committed(found.offset, found.metadata)
+def _committed(standing: Standing) -> Committed | None:
+    found = standing.committed
+    return None if found is None else decode_committed(found.offset, found.metadata)
 
 
 class BoundaryTransport(driver.Transport):
