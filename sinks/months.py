@@ -30,7 +30,8 @@ def by_window_month(records: Sequence[SourceRecord]) -> list[Sequence[SourceReco
         months |= window_months(record.value or b"")
     if len(months) <= MAX_MONTHS:
         return [records]
-    lines = [line for record in records for line in lines_of(record)]
+    # A record without a line stays as it is, to be refused.
+    lines = [line for record in records for line in lines_of(record) or [record]]
     return _blocks(lines, lambda line: min(window_months(line.value or b""), default=0))
 
 

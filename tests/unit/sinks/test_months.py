@@ -1,5 +1,7 @@
 from calendar import timegm
 
+import pytest
+
 from sinks.months import MAX_MONTHS, by_append_month, by_window_month, month_of, window_months
 from sinks.source_records import SourceRecord
 
@@ -36,6 +38,13 @@ def test_lines_without_a_window_share_a_block() -> None:
     garbage = SourceRecord("usage-rollups", "id", 0, 0, 0, b"", b"garbage")
     blocks = by_window_month([garbage, rollup(*MONTH_STARTS)])
     assert sum(row.value == b"garbage" for block in blocks for row in block) == 1
+
+
+@pytest.mark.parametrize("value", [None, b"", b" \n"])
+def test_a_record_without_a_line_is_not_lost_among_rows_of_many_months(value: bytes | None) -> None:
+    empty = SourceRecord("usage-rollups", "id", 0, 7, 0, b"", value)
+    blocks = by_window_month([rollup(*MONTH_STARTS), empty])
+    assert sum(row == empty for block in blocks for row in block) == 1
 
 
 def test_events_appended_in_many_months_are_cut_by_month() -> None:
