@@ -120,8 +120,9 @@ class Sink:
         self._starts = {(each.topic, each.partition): each.offset for each in partitions}
         self._consumer.assign(partitions)
         for lane in self._lanes:
-            if lane.is_paused:
-                self._consumer.pause(self._partitions_of(lane))
+            # A pause outlives an assignment: partitions may have been lost while they were paused.
+            set_aside = self._consumer.pause if lane.is_paused else self._consumer.resume
+            set_aside(self._partitions_of(lane))
 
     def _drain(self, deadline: float) -> None:
         for lane in self._lanes:
