@@ -14,7 +14,7 @@ from stream.core.beginnings import begins_chunk
 from stream.core.chunks import Chunk, is_control
 from stream.core.decoding import Decoder
 from stream.core.definitions import DefinitionSet
-from stream.core.log import LogRecord
+from stream.core.log import LogRecord, Stretch
 from stream.core.pins import Pin
 from stream.core.runs import Spacing
 from stream.emitting import Emitter
@@ -98,7 +98,9 @@ class Counting:
         if owned is None or owned.seek != batch.seek:
             return
         try:
-            await self._count(owned, batch.records)
+            owned.read_at = self._clock()
+            for stretch in batch.stretches:
+                await self._count(owned, stretch)
         except BaseException:
             # What follows must not be counted either, before the partition is read anew from its pin. Of a
             # count that was cancelled, too: the rest of its batch would be passed over.
@@ -107,15 +109,15 @@ class Counting:
             raise
         self._emitter.flush_if_due(self.open_chunks())
 
-    async def _count(self, owned: OwnedPartition, records: Sequence[LogRecord]) -> None:
-        owned.read_at = self._clock()
+    async def _count(self, owned: OwnedPartition, stretch: Stretch) -> None:
+        records = stretch.records
         index = owned.skip_read(records, self._decoder)
         while index < len(records):
             if owned.chunk is None:
                 owned.chunk = await self._first_chunk(owned, records[index])
             self._raise_if_lost(owned)
             emissions = Emissions()
-            index = owned.chunk.count(records, index, self._decoder, emissions)
+            index = owned.chunk.count(stretch, index, self._decoder, emissions)
             self._emitter.publish(owned.source, emissions)
             if index < len(records):
                 await self._close(owned, owned.chunk)

@@ -23,6 +23,7 @@ from faust.types import TP
 
 from stream.core.beginnings import LogBounds
 from stream.header_names import read_any_header_names
+from stream.whole_batches import read_whole_batches
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +50,12 @@ class Fetched(dict[Any, Any]):
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread with a consumer that reads committed records only."""
+    """Faust's consumer thread with a consumer that reads committed records only, in whole batches."""
 
     _seek = 0
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        read_whole_batches()
         conf = self.app.conf
         return aiokafka.AIOKafkaConsumer(
             client_id=conf.broker_client_id,

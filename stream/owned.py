@@ -1,22 +1,28 @@
 """One partition as its worker counts it: what was read of it since the last seek, and what is to come."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from stream.core.beginnings import Remainder
 from stream.core.chunks import Chunk, recall
 from stream.core.decoding import Decoder
 from stream.core.deduplication import Generations, generation_time
-from stream.core.log import LogRecord, Source
+from stream.core.log import LogRecord, Source, Stretch
 from stream.core.pins import Pin
 
 
 class Batch(NamedTuple):
     """Consecutive records of one partition, and the number of the seek since which they were read."""
 
-    records: Sequence[LogRecord]
+    stretches: Sequence[Stretch]
     seek: int
+
+    @property
+    def records(self) -> Iterator[LogRecord]:
+        """All of them."""
+        return chain.from_iterable(stretch.records for stretch in self.stretches)
 
 
 @dataclass(slots=True)

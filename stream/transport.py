@@ -17,6 +17,7 @@ from faust.types.tuples import ConsumerMessage
 
 from schemas import USAGE_EVENTS
 from stream.core.beginnings import LogBounds
+from stream.core.log import Stretch
 from stream.core.pins import Pin, decode_pin, encode_pin
 from stream.errors import PartitionLostError
 from stream.fetching import BatchConsumerThread
@@ -79,8 +80,8 @@ class BatchConsumer(driver.Consumer):
                 continue
             yield tp, self._message(tp, batch, records.seek)
 
-    def _message(self, tp: TP, batch: list[Any], seek: int) -> ConsumerMessage:
-        last = batch[-1]
+    def _message(self, tp: TP, batch: list[Stretch], seek: int) -> ConsumerMessage:
+        last = batch[-1].records[-1]
         return ConsumerMessage(
             tp.topic,
             tp.partition,

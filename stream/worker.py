@@ -5,6 +5,7 @@ sent and committed, is decided in `stream.counting`.
 """
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -37,6 +38,8 @@ _IDLE_FLUSH_SECONDS: Final = 0.25
 _TOPIC_CHECK_SECONDS: Final = 10.0
 _HAND_OVER_SECONDS: Final = 5.0
 _NEVER_SECONDS: Final = 1_000_000_000.0
+_COLLECTION: Final = (100_000, 20, 50)
+"""Thresholds of the garbage collector: a batch's records come and go by the ten thousand, none in a cycle."""
 
 
 class CountingApp(faust.App):
@@ -44,6 +47,8 @@ class CountingApp(faust.App):
 
     async def on_start(self) -> None:
         """Wait for the broker and the topic: aiokafka gives up at once where nobody answers."""
+        gc.freeze()
+        gc.set_threshold(*_COLLECTION)
         servers = ",".join(f"{url.host}:{url.port}" for url in self.conf.broker)
         await patiently(read_topic_id, servers, USAGE_EVENTS)
         await super().on_start()

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
-
 from stream.core.definitions import Aggregation
 from stream.core.numbers import exact_number, property_text, scaled
 from stream.core.rejections import Reason, RejectedError
@@ -14,7 +12,7 @@ MAX_VALUE_BYTES: Final = 512
 """Of a group value, and of a value that COUNT_UNIQUE tells apart, in UTF-8."""
 
 
-class Distinct(msgspec.Struct, gc=False):
+class Distinct:
     """The distinct values of one row.
 
     Attributes:
@@ -22,14 +20,19 @@ class Distinct(msgspec.Struct, gc=False):
         unsent: Those found since rows were last taken, in the order they came.
     """
 
-    values: set[str]
-    unsent: list[str]
+    __slots__ = ("unsent", "values")
+
+    def __init__(self, value: str) -> None:
+        self.values = {value}
+        self.unsent = [value]
 
 
-class Cell(msgspec.Struct, gc=False):
+class Cell:
     """The totals of one row: a meter's usage by one customer and group in one window.
 
     Attributes:
+        group: The values of what the meter groups by, in its order.
+        window_start: Epoch milliseconds.
         event_count: Events counted.
         whole: Sum of the integers among the numbers.
         fraction: Sum of the other numbers, in units of 1e-18.
@@ -40,16 +43,36 @@ class Cell(msgspec.Struct, gc=False):
         changed: Whether it differs from what was last flushed.
     """
 
-    event_count: int = 0
-    whole: int = 0
-    fraction: int = 0
-    low: int | Decimal | None = None
-    high: int | Decimal | None = None
-    latest: int | Decimal | None = None
-    latest_time: int = -1
-    latest_offset: int = -1
-    distinct: Distinct | None = None
-    changed: bool = False
+    __slots__ = (
+        "changed",
+        "customer_id",
+        "distinct",
+        "event_count",
+        "fraction",
+        "group",
+        "high",
+        "latest",
+        "latest_offset",
+        "latest_time",
+        "low",
+        "whole",
+        "window_start",
+    )
+
+    def __init__(self, customer_id: str, group: tuple[str, ...], window_start: int) -> None:
+        self.customer_id = customer_id
+        self.group = group
+        self.window_start = window_start
+        self.event_count = 0
+        self.whole = 0
+        self.fraction = 0
+        self.low: int | Decimal | None = None
+        self.high: int | Decimal | None = None
+        self.latest: int | Decimal | None = None
+        self.latest_time = -1
+        self.latest_offset = -1
+        self.distinct: Distinct | None = None
+        self.changed = False
 
 
 def add_sum(cell: Cell, number: int | Decimal, _timestamp: int, _offset: int) -> None:
@@ -82,7 +105,7 @@ def add_distinct(cell: Cell, text: str, _timestamp: int, _offset: int) -> None:
     """Keep a text that is not among the values yet."""
     distinct = cell.distinct
     if distinct is None:
-        cell.distinct = Distinct({text}, [text])
+        cell.distinct = Distinct(text)
     elif text not in distinct.values:
         distinct.values.add(text)
         distinct.unsent.append(text)

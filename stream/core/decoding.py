@@ -28,7 +28,11 @@ _BOUNDARY_IDS: Final = (
 )
 _WHITE_SPACE: Final = b" \t\r\n"
 
-_decode_plain: Final = msgspec.json.Decoder(Event).decode
+_COMMAS: Final = 4
+"""Five between the six usual fields, and one fewer than there are properties."""
+
+decode_plain: Final = msgspec.json.Decoder(Event).decode
+"""Reads the plain case: types are as they must be, but nothing else is checked."""
 
 
 class Decoder:
@@ -50,7 +54,7 @@ class Decoder:
         if value is None:
             raise RejectedError(Reason.UNDECODABLE, "the record has no value")
         try:
-            event = _decode_plain(value)
+            event = decode_plain(value)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             decoded = wire.decode_exactly(value, self._foreign_tenant)
             if isinstance(decoded, Boundary):
@@ -71,6 +75,15 @@ class Decoder:
                 event, "tenant_id", "environment_id", "event_name", "customer_id", "event_id", "device_id"
             )
         return event
+
+
+def has_usual_fields_alone(value: bytes, properties: int) -> bool:
+    """Return whether a record that has the six usual fields has no other, and no key twice.
+
+    The six are the four that are required, event_id, and properties, of which there are so many. A comma
+    stands between any two members of an object, so no more commas than these need leave room for nothing.
+    """
+    return value.count(b",") == properties + _COMMAS
 
 
 def _keys(event: Event) -> int:

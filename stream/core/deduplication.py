@@ -24,6 +24,8 @@ class Generations:
     """The event ids of the current and of the previous generation of one partition, by tenant.
 
     Attributes:
+        current: Ids of the current generation by tenant.
+        previous: Likewise of the previous one.
         previous_start: First offset of the previous generation; equal to current_start where there is none.
         current_start: First offset of the current generation.
         current_time: Append time of its first record, or NO_TIME.
@@ -31,19 +33,19 @@ class Generations:
             current one.
     """
 
-    __slots__ = ("_current", "_previous", "current_start", "current_time", "previous_start", "previous_time")
+    __slots__ = ("current", "current_start", "current_time", "previous", "previous_start", "previous_time")
 
     def __init__(self, previous_start: int, current_start: int, current_time: int = NO_TIME) -> None:
         self.previous_start = previous_start
         self.current_start = current_start
         self.current_time = current_time
         self.previous_time = NO_TIME
-        self._previous: dict[str, set[str]] = {}
-        self._current: dict[str, set[str]] = {}
+        self.previous: dict[str, set[str]] = {}
+        self.current: dict[str, set[str]] = {}
 
     def recall(self, offset: int, tenant_id: str, event_id: str) -> None:
         """Remember an id from before the offset at which counting resumes."""
-        generation = self._current if offset >= self.current_start else self._previous
+        generation = self.current if offset >= self.current_start else self.previous
         generation.setdefault(tenant_id, set()).add(event_id)
 
     def enter(self, record: LogRecord, spacing: Spacing) -> Run:
@@ -58,7 +60,7 @@ class Generations:
             return run
         self.previous_start, self.current_start = self.current_start, record.offset
         self.previous_time, self.current_time = self.current_time, generation_time(record)
-        self._previous, self._current = self._current, {}
+        self.previous, self.current = self.current, {}
         return self._run(record, spacing)
 
     def _run(self, record: LogRecord, spacing: Spacing) -> Run:
@@ -76,11 +78,11 @@ class Generations:
 
         A duplicate is remembered too: the answer must not depend on where reading began.
         """
-        current = self._current.get(tenant_id)
+        current = self.current.get(tenant_id)
         if current is None:
-            current = self._current[tenant_id] = set()
+            current = self.current[tenant_id] = set()
         if event_id in current:
             return True
         current.add(event_id)
-        previous = self._previous.get(tenant_id)
+        previous = self.previous.get(tenant_id)
         return previous is not None and event_id in previous

@@ -11,7 +11,7 @@ import msgspec
 
 from stream.core.aggregation import Cell, Distinct
 from stream.core.chunks import Chunk
-from stream.core.definitions import Aggregation
+from stream.core.definitions import Aggregation, Definition
 from stream.core.matching import Lane
 from stream.core.numbers import SCALE, plain_text, scaled_text
 
@@ -37,17 +37,30 @@ def take_rows(chunk: Chunk) -> Rows:
         origin = _origin_fields(chunk, lane)
         of_rollup = _opened(origin | _counting_fields(lane))
         of_value = _opened(origin | {"present": True})
-        for key in lane.changed:
-            cell = lane.cells[key]
+        for cell in lane.changed:
             cell.changed = False
-            fields = _window_fields(lane, key)
             if cell.distinct is not None:
-                beginning = of_value + _opened(fields)[1:]
+                beginning = of_value + _opened(_window_fields(lane.definition, cell))[1:]
                 rows.distinct_values.extend(beginning + value for value in _take_values(cell.distinct))
-            _add_statistics(fields, lane.definition.aggregation, cell)
-            rows.rollups.append(of_rollup + _encode(fields)[1:])
+            rows.rollups.append(of_rollup + _encode(_totals(lane.definition, cell))[1:])
         lane.changed.clear()
     return rows
+
+
+class _Totals(msgspec.Struct, gc=False):
+    """What of a row differs between the cells of a lane."""
+
+    customer_id: str
+    group: dict[str, str]
+    window_start: int
+    window_end: int
+    event_count: int
+    sum: str | None
+    min: str | None
+    max: str | None
+    latest: str | None
+    latest_timestamp: int | None
+    latest_offset: int | None
 
 
 def _opened(fields: dict[str, Any]) -> bytes:
@@ -81,25 +94,30 @@ def _counting_fields(lane: Lane) -> dict[str, Any]:
     return {"aggregation": lane.definition.aggregation, "unit": lane.definition.unit}
 
 
-def _window_fields(lane: Lane, key: tuple[str, int, tuple[str, ...]]) -> dict[str, Any]:
-    customer_id, window_start, group = key
-    definition = lane.definition
+def _window_fields(definition: Definition, cell: Cell) -> dict[str, Any]:
     return {
-        "customer_id": customer_id,
-        "group": dict(zip(definition.group_by, group, strict=True)),
-        "window_start": window_start // 1000,
-        "window_end": (window_start + definition.window_ms) // 1000,
+        "customer_id": cell.customer_id,
+        "group": dict(zip(definition.group_by, cell.group, strict=True)),
+        "window_start": cell.window_start // 1000,
+        "window_end": (cell.window_start + definition.window_ms) // 1000,
     }
 
 
-def _add_statistics(fields: dict[str, Any], aggregation: Aggregation, cell: Cell) -> None:
-    fields["event_count"] = cell.event_count
-    fields["sum"] = _sum(aggregation, cell)
-    fields["min"] = _text(cell.low)
-    fields["max"] = _text(cell.high)
-    fields["latest"] = _text(cell.latest)
-    fields["latest_timestamp"] = cell.latest_time if cell.latest is not None else None
-    fields["latest_offset"] = cell.latest_offset if cell.latest is not None else None
+def _totals(definition: Definition, cell: Cell) -> _Totals:
+    has_latest = cell.latest is not None
+    return _Totals(
+        cell.customer_id,
+        dict(zip(definition.group_by, cell.group, strict=True)),
+        cell.window_start // 1000,
+        (cell.window_start + definition.window_ms) // 1000,
+        cell.event_count,
+        _sum(definition.aggregation, cell),
+        _text(cell.low),
+        _text(cell.high),
+        _text(cell.latest),
+        cell.latest_time if has_latest else None,
+        cell.latest_offset if has_latest else None,
+    )
 
 
 def _sum(aggregation: Aggregation, cell: Cell) -> str | None:

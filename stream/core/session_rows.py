@@ -10,7 +10,7 @@ from stream.core.matching import Lane
 from stream.core.rejections import Reason, RejectedError
 from stream.core.session_state import Count, Entry, SessionsState
 from stream.core.windows import MAX_WINDOWS, split_interval, too_many_windows, window_start
-from stream.core.wire import Event, Interval
+from stream.core.wire import Interval
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -124,19 +124,10 @@ def _match(entry: Entry, key: SessionKey, in_force: InForce) -> Count | None:
     definition = in_force.definition
     lane = Lane(key.tenant_id, key.environment_id, in_force)
     start, end = entry.start or 0, entry.end or 0
-    event = Event(
-        tenant_id=key.tenant_id,
-        environment_id=key.environment_id,
-        event_name=key.meter_id,
-        customer_id=key.customer_id,
-        timestamp=start,
-        properties=dict(entry.metadata),
-        interval=Interval(start, start),
-    )
-    if not lane.offer(event, 0):
+    if not lane.offer(key.customer_id, start, dict(entry.metadata), Interval(start, start), 0):
         return None
     _check_windows((start, end), definition.window_ms)
-    _, _, group = next(iter(lane.cells))
+    group = lane.changed[0].group
     return Count(
         definition.meter_id,
         definition.meter_version,

@@ -6,6 +6,7 @@ from typing import Final
 
 from stream.core.log import LOG_APPEND_TIME, LogRecord
 from stream.core.rejections import Reason, RejectedError
+from stream.core.runs import Run
 
 EARLIEST: Final = 946_684_800_000  # 2000-01-01T00:00:00Z
 DAY_MS: Final = 86_400_000
@@ -49,7 +50,12 @@ def _parse(text: str) -> int:
             f"timestamp {text[:64]!r} is neither epoch milliseconds nor RFC 3339 with a zone "
             "(such as 2026-01-31T08:15:00.250Z)",
         )
-    date, time, fraction, sign, hours, minutes = match.groups()
+    date: str = match[1]
+    time: str = match[2]
+    fraction: str | None = match[3]
+    sign: str | None = match[4]
+    hours: str | None = match[5]
+    minutes: str | None = match[6]
     try:
         zone = _zone(sign, hours, minutes)
         moment = datetime.fromisoformat(f"{date}T{time}").replace(tzinfo=zone)
@@ -59,8 +65,8 @@ def _parse(text: str) -> int:
     return seconds + int((fraction or "0")[:3].ljust(3, "0"))
 
 
-def _zone(sign: str | None, hours: str, minutes: str) -> timezone:
-    if sign is None:
+def _zone(sign: str | None, hours: str | None, minutes: str | None) -> timezone:
+    if sign is None or hours is None or minutes is None:
         return UTC
     if int(minutes) > 59:
         raise ValueError("the zone's minutes are over 59")
@@ -74,3 +80,8 @@ def latest_accepted(record: LogRecord) -> int:
     A record with its producer's own timestamp has no append time; there the end of the year 2099 bounds it.
     """
     return record.timestamp + DAY_MS if record.timestamp_type == LOG_APPEND_TIME else _FAR
+
+
+def earliest_bound(run: Run) -> int:
+    """Return a timestamp up to which every record of a run is accepted; a record may say more."""
+    return run.start + DAY_MS if run.timestamp_type == LOG_APPEND_TIME else _FAR

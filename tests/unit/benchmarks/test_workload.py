@@ -13,7 +13,7 @@ from stream.core.chunks import Chunk, Emissions
 from stream.core.decoding import Decoder
 from stream.core.deduplication import Generations
 from stream.core.definitions import DefinitionSet
-from stream.core.log import Record, Source
+from stream.core.log import Record, Source, Stretch
 from stream.core.pins import Pin
 from stream.core.rows import take_rows
 from stream.definitions import as_definition
@@ -115,5 +115,5 @@ def _counted(values: list[bytes]) -> Chunk:
     definitions = [found for each in published if (found := as_definition(each)) is not None]
     chunk = Chunk(Source("usage-events", "topic", 0), pin, DefinitionSet(definitions), Generations(0, 0))
     records = [Record(offset, APPENDED, value=value) for offset, value in enumerate(values)]
-    assert chunk.count(records, 0, Decoder("default"), Emissions()) == len(records)
+    assert chunk.count(Stretch(records), 0, Decoder("default"), Emissions()) == len(records)
     return chunk

@@ -8,7 +8,7 @@ import pytest
 
 from stream.core.decoding import Decoder
 from stream.core.definitions import Definition, DefinitionSet
-from stream.core.log import Record, Source
+from stream.core.log import Record, Source, stretches
 from stream.core.pins import Pin
 from stream.core.runs import Spacing
 from stream.counting import Counting
@@ -86,7 +86,7 @@ def owned(pin: Pin | None = None, seek: int = 1) -> OwnedPartition:
 
 
 def batch(record: MakeRecord, event_bytes: Bytes, offsets: range, seek: int = 1) -> Batch:
-    return Batch([record(offset, event_bytes(event_id=str(offset))) for offset in offsets], seek)
+    return Batch(stretches(record(offset, event_bytes(event_id=str(offset))) for offset in offsets), seek)
 
 
 def test_a_pin_comes_before_the_first_row_and_after_the_last_acknowledgement(
@@ -191,7 +191,7 @@ def test_a_chunk_resumed_keeps_to_its_pin_and_knows_the_ids_before_it(
     counting.resume([owned(pin)])
     repeated = record(12, event_bytes(event_id="3"))
     records = [*batch(record, event_bytes, range(2, 12)).records, repeated]
-    asyncio.run(counting.count(0, Batch(records, seek=1)))
+    asyncio.run(counting.count(0, Batch(stretches(records), seek=1)))
 
     (chunk,) = counting.open_chunks()
     assert not [step for step in journal.steps if step.startswith("pin")]
@@ -265,7 +265,7 @@ def test_a_chunk_of_ticks_is_never_ticked_and_one_with_usage_again_is(
 ) -> None:
     timed.resume([owned()])
     tick = Record(0, record(0, None).timestamp, headers=(("meterstream-control", b"tick"),))
-    asyncio.run(timed.count(0, Batch([tick], seek=1)))
+    asyncio.run(timed.count(0, Batch(stretches([tick]), seek=1)))
     clock.now = 600.0
     timed.tick_if_silent()
     assert ticks(journal) == 0

@@ -11,7 +11,7 @@ from stream.core.chunks import Chunk
 from stream.core.decoding import Decoder
 from stream.core.deduplication import Generations
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
-from stream.core.log import Record, Source
+from stream.core.log import Record, Source, stretches
 from stream.core.pins import Pin
 from stream.core.wire import Boundary
 from stream.emitting import Emitter
@@ -88,9 +88,14 @@ def make_chunk(definition: Callable[..., Definition]) -> Callable[..., Chunk]:
     return lambda **meter: Chunk(SOURCE, pin, DefinitionSet([definition(**meter)]), Generations(0, 0))
 
 
+def count(chunk: Chunk, *records: Record) -> None:
+    for stretch in stretches(records):
+        chunk.count(stretch, 0, Decoder("foreign"), Emissions())
+
+
 def fill(chunk: Chunk, record: MakeRecord, event_bytes: Bytes, offsets: range) -> None:
     records = [record(i, event_bytes(event_id=str(i), customer_id=f"customer-{i}")) for i in offsets]
-    chunk.count(records, 0, Decoder("foreign"), Emissions())
+    count(chunk, *records)
 
 
 def test_changed_rows_go_out_once_a_second_the_accounting_last(
@@ -152,7 +157,7 @@ def test_distinct_values_go_before_their_rollups_and_are_rows_of_the_budget(
 ) -> None:
     chunk = make_chunk(aggregation=Aggregation.COUNT_UNIQUE, field="user")
     records = [record(i, event_bytes(event_id=str(i), properties={"user": f"u{i}"})) for i in range(38)]
-    chunk.count(records, 0, Decoder("foreign"), Emissions())
+    count(chunk, *records)
     clock.seconds = 1.0
     emitter.flush_if_due([chunk])  # 38 values, 1 rollup, 1 accounting at 10 a second: 4 seconds
 
@@ -160,7 +165,7 @@ def test_distinct_values_go_before_their_rollups_and_are_rows_of_the_budget(
     assert tables == [b"usage_distinct_values", b"usage_rollups", b"usage_chunks"]
     assert len((outbox.sent[0][1] or b"").splitlines()) == 38
 
-    chunk.count([record(38, event_bytes(event_id="38"))], 0, Decoder("foreign"), Emissions())
+    count(chunk, record(38, event_bytes(event_id="38")))
     clock.seconds = 4.9
     emitter.flush_if_due([chunk])
     assert len(outbox.sent) == 3

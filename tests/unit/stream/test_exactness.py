@@ -20,7 +20,7 @@ import pytest
 from schemas import TABLE_HEADER
 from stream.core.decoding import Decoder
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
-from stream.core.log import Record, Source
+from stream.core.log import Record, Source, stretches
 from stream.core.pins import Pin, decode_pin, encode_pin
 from stream.core.runs import Spacing
 from stream.counting import Counting
@@ -239,7 +239,7 @@ async def run_worker(log: list[Record], broker: Broker, *, obey_pins: bool) -> b
         while position < len(log):
             end = position + rng.randrange(1, 50)
             try:
-                await counting.count(0, Batch(log[position:end], seek=1))
+                await counting.count(0, Batch(stretches(log[position:end]), seek=1))
             except PartitionLostError:
                 lost = True
             position = end

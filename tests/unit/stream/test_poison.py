@@ -12,7 +12,7 @@ from stream.core.chunks import Chunk
 from stream.core.decoding import Decoder
 from stream.core.deduplication import Generations
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
-from stream.core.log import Record, Source
+from stream.core.log import Record, Source, Stretch
 from stream.core.pins import Pin
 from stream.core.rows import take_accounting_row, take_rows
 from stream.emitting import Emitter
@@ -77,7 +77,7 @@ def take(value: bytes) -> Chunk:
         current_generation=0,
     )
     chunk, emissions = Chunk(SOURCE, pin, METERS, Generations(0, 0)), Emissions()
-    chunk.count([Record(0, NOW, value=value, key=b"key")], 0, Decoder("default"), emissions)
+    chunk.count(Stretch([Record(0, NOW, value=value, key=b"key")]), 0, Decoder("default"), emissions)
     Emitter(Outbox(), lambda: 0.0, flush_seconds=1.0, row_budget=1).publish(SOURCE, emissions)
     take_rows(chunk)
     take_accounting_row(chunk)

@@ -13,7 +13,7 @@ from stream.core.chunks import Chunk
 from stream.core.decoding import Decoder
 from stream.core.deduplication import Generations
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
-from stream.core.log import Record, Source
+from stream.core.log import Record, Source, stretches
 from stream.core.pins import Pin
 from stream.core.rows import take_accounting_row, take_rows
 
@@ -46,7 +46,14 @@ class Counted:
         self.emissions = Emissions()
 
     def count(self, *records: Record) -> int:
-        return self.chunk.count(records, 0, Decoder("foreign"), self.emissions)
+        """Count them, and return how many belong to the chunk."""
+        counted = 0
+        for stretch in stretches(records):
+            index = self.chunk.count(stretch, 0, Decoder("foreign"), self.emissions)
+            counted += index
+            if index < len(stretch.records):
+                break
+        return counted
 
     def rows(self) -> list[Rollup]:
         return [Rollup.from_json(row) for row in take_rows(self.chunk).rollups]

@@ -12,7 +12,7 @@ from stream.core.chunks import Chunk, recall
 from stream.core.decoding import Decoder
 from stream.core.deduplication import Generations, generation_time
 from stream.core.definitions import DefinitionSet
-from stream.core.log import Record, Source
+from stream.core.log import LogRecord, Source, Stretch, stretches
 from stream.core.pins import Pin, decode_pin, encode_pin
 from stream.core.rows import take_accounting_row, take_rows
 from stream.core.runs import Spacing
@@ -155,7 +155,8 @@ class Worker:
         log = self._history.log
         while self._position < len(log):
             step = next(steps, Step(7, Fate.GOES_ON))
-            self._count(log[self._position : self._position + step.records])
+            for stretch in stretches(log[self._position : self._position + step.records]):
+                self._count(stretch)
             self._position += step.records
             if step.fate not in (Fate.GOES_ON, Fate.FLUSHES):
                 return step.fate
@@ -164,19 +165,19 @@ class Worker:
         self._store.insert(self.changed_rows())
         return None
 
-    def _count(self, batch: Sequence[Record]) -> None:
+    def _count(self, stretch: Stretch) -> None:
         index = 0
-        while index < len(batch):
+        while index < len(stretch.records):
             if self._chunk is None:
-                self._chunk = self._begin(batch[index])
+                self._chunk = self._begin(stretch.records[index])
             emissions = Emissions()
-            index = self._chunk.count(batch, index, self._decoder, emissions)
+            index = self._chunk.count(stretch, index, self._decoder, emissions)
             self._publish(emissions)
-            if index < len(batch):
+            if index < len(stretch.records):
                 self._store.insert(self.changed_rows())
                 self._chunk = None
 
-    def _begin(self, record: Record) -> Chunk:
+    def _begin(self, record: LogRecord) -> Chunk:
         settings = self._history.settings_at(record.offset)
         chunks, dedupe = Spacing(*settings.chunk), Spacing(*settings.dedupe)
         self._generations.enter(record, dedupe)

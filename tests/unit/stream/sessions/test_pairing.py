@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from schemas import TABLE_HEADER, DeadLetter, SessionBoundary
 from stream.core.definitions import Aggregation, Definition, DefinitionSet
 from stream.core.lifetimes import DEFAULT_LIFETIMES, Lifetimes
-from stream.core.log import LOG_APPEND_TIME, Record, Source
+from stream.core.log import LOG_APPEND_TIME, Record, Source, stretches
 from stream.core.timestamps import DAY_MS
 from stream.errors import PartitionLostError
 from stream.owned import Batch
@@ -194,7 +194,7 @@ def run(world: World, records: Sequence[Record], batch: int = 100, clock: int | 
         try:
             while world.committed < end:
                 left = [record for record in records if record.offset >= world.committed]
-                asyncio.run(pairing.take(0, Batch(left[:batch], 1)))
+                asyncio.run(pairing.take(0, Batch(stretches(left[:batch]), 1)))
                 if clock is not None:
                     asyncio.run(pairing.expire(clock))
         except CrashError:
@@ -341,10 +341,10 @@ def test_a_device_keeps_its_numbers_when_its_sessions_are_forgotten() -> None:
 def test_what_was_fetched_before_another_seek_or_of_a_partition_let_go_is_not_paired() -> None:
     world = World()
     pairing = started(world)
-    asyncio.run(pairing.take(0, Batch(HISTORY, 0)))
-    asyncio.run(pairing.take(1, Batch(HISTORY, 1)))
+    asyncio.run(pairing.take(0, Batch(stretches(HISTORY), 0)))
+    asyncio.run(pairing.take(1, Batch(stretches(HISTORY), 1)))
     pairing.let_go()
-    asyncio.run(pairing.take(0, Batch(HISTORY, 1)))
+    asyncio.run(pairing.take(0, Batch(stretches(HISTORY), 1)))
     assert (world.steps, world.committed) == (0, 0)
 
 
@@ -358,7 +358,7 @@ def test_a_partition_let_go_while_a_batch_is_paired_commits_nothing() -> None:
     world = Losing()
     pairing = started(world)
     with pytest.raises(PartitionLostError):
-        asyncio.run(pairing.take(0, Batch(HISTORY, 1)))
+        asyncio.run(pairing.take(0, Batch(stretches(HISTORY), 1)))
     assert world.committed == 0
 
 
@@ -372,8 +372,8 @@ def test_a_partition_whose_batch_was_cancelled_halfway_is_not_paired_before_it_i
     world = Cancelled()
     pairing = started(world)
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(pairing.take(0, Batch(HISTORY, 1)))
-    asyncio.run(pairing.take(0, Batch(HISTORY[-1:], 1)))
+        asyncio.run(pairing.take(0, Batch(stretches(HISTORY), 1)))
+    asyncio.run(pairing.take(0, Batch(stretches(HISTORY[-1:]), 1)))
     assert (world.steps, world.committed) == (4, 0)
 
 
