@@ -1,7 +1,8 @@
-"""`python -m benchmarks`: the worker beside a plain Faust agent, in turns, over the same events.
+"""`python -m benchmarks`: the worker beside its peers, in turns, over the same events.
 
 The last line of the output is one line of JSON, all medians: events_per_second and cpu_seconds_per_million of
-the worker on one core, and ratio_to_plain_agent.
+the worker on one core, and how many times as fast it is as a plain Faust agent, the faster bare Python loop
+and the fastest Kafka Streams. A ratio that could not be measured is left out, and the exit status is then 1.
 """
 
 import argparse
@@ -9,17 +10,17 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.arena import opened
 from benchmarks.command import run, say
-from benchmarks.contestants import Round
-from benchmarks.cores import Cores
-from benchmarks.plain_round import measure_plain_agent
+from benchmarks.lineup import LINEUP, Entrant
 from benchmarks.publishing import Published, make_topics, publish
-from benchmarks.report import cpu_ratio, print_table, save, summary
-from benchmarks.worker_round import measure_worker
-from deploy.local.embedded import embedded_kafka
+from benchmarks.report import LEGEND, print_standings, save
+from benchmarks.standings import is_whole, standings, summary
+from benchmarks.turns import Outcome, prepared, take_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,87 +28,61 @@ class Options:
     """How much is measured."""
 
     events: int
+    first_events: int
     rounds: int
-    plain_events: int
-    plain_rounds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The rounds of each contestant, which took turns."""
-
-    worker: list[Round]
-    plain: list[Round]
+    minutes: float
+    only: str
 
 
 def main() -> int:
     options = _options()
-    return run(lambda: _measure(options))
-
-
-def _measure(options: Options) -> dict[str, float]:
-    outcome = _run(options)
-    medians = summary(outcome.worker, outcome.plain)
-    title = "Every total equals what was published, duplicates removed (the plain agent: counted)"
-    rounds = outcome.worker + outcome.plain
-    print_table(rounds, title)
-    say(
-        f"The plain agent takes {cpu_ratio(outcome.worker, outcome.plain):.1f} times the CPU time an event, "
-        "a figure that other load on the machine disturbs less than rates."
-    )
-    say(f"saved to {os.path.relpath(save(rounds, medians))}")
-    return medians
+    return run(lambda: _measure(options), is_whole)
 
 
 def _options() -> Options:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3, help="of the worker")
-    parser.add_argument("--plain-events", type=int, default=60_000, help="the plain agent's share of them")
-    parser.add_argument("--plain-rounds", type=int, default=2)
+    parser.add_argument("--events", type=int, default=2_000_000)
+    parser.add_argument("--first-events", type=int, default=120_000, help="of them, for whoever is slow")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=36.0, help="no round begins that would end later")
+    parser.add_argument("--only", default="", help="contestants whose names have this in them")
     return Options(**vars(parser.parse_args()))
 
 
-def _run(options: Options) -> Outcome:
-    cores = Cores.of_this_machine()
+def _measure(options: Options) -> dict[str, float]:
+    deadline = time.monotonic() + 60 * options.minutes
+    entrants = [each for each in LINEUP if options.only.lower() in each.name.lower()]
+    outcome = Outcome()
+    _run(entrants, outcome, options, deadline)
+    standing = standings([each.name for each in entrants], outcome.rounds, outcome.failures)
+    figures = summary(standing)
+    print_standings(standing.values(), "The worker beside its peers, each on one core")
+    say(LEGEND)
+    path = save(list(standing.values()), outcome.rounds, figures)
+    say(f"saved to {os.path.relpath(path)} and {path.with_suffix('.md').name}")
+    return figures
+
+
+def _run(entrants: Sequence[Entrant], outcome: Outcome, options: Options, deadline: float) -> None:
+    ready = prepared(entrants, outcome)
     with tempfile.TemporaryDirectory(prefix="meterstream-bench-") as directory:
-        home = Path(directory)
-        with cores.leave_free():
-            say("starting a broker")
-            with embedded_kafka(home / "stack", heap="512m") as bootstrap_servers:
-                return _turns(bootstrap_servers, options, cores, home / "logs")
-
-
-def _turns(bootstrap_servers: str, options: Options, cores: Cores, logs: Path) -> Outcome:
-    make_topics(bootstrap_servers)
-    published = _publish(bootstrap_servers, options)
-    outcome = Outcome([], [])
-    for index in range(max(options.rounds, options.plain_rounds)):
-        if index < options.rounds:
-            outcome.worker.append(_said(measure_worker(bootstrap_servers, published.whole, cores, logs)))
-        if index < options.plain_rounds:
-            outcome.plain.append(_said(measure_plain_agent(bootstrap_servers, published.prefix, cores, logs)))
-    return outcome
+        say("starting a broker")
+        with opened(Path(directory)) as arena:
+            make_topics(arena.bootstrap_servers)
+            published = _publish(arena.bootstrap_servers, options)
+            take_turns(ready, published, arena, outcome, rounds=options.rounds, deadline=deadline)
 
 
 def _publish(bootstrap_servers: str, options: Options) -> Published:
     began = time.monotonic()
-    published = publish(bootstrap_servers, options.events, options.plain_events)
+    published = publish(bootstrap_servers, options.events, options.first_events)
     whole = published.whole
     say(
-        f"published {whole.events:,} events of {published.bytes / whole.events:.0f} bytes with "
+        f"published {whole.events:,} events of {published.bytes / options.events:.0f} bytes with "
         f"{whole.duplicates:,} duplicates, which fill {len(whole.once):,} cells, "
         f"in {time.monotonic() - began:.0f} s"
     )
     return published
-
-
-def _said(measured: Round) -> Round:
-    say(
-        f"{measured.contestant}: {measured.events_per_second:,.0f} events/s, "
-        f"{measured.cpu_seconds_per_million:.2f} CPU s per million, load average {measured.load:.1f}"
-    )
-    return measured
 
 
 if __name__ == "__main__":

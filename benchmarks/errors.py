@@ -3,6 +3,7 @@
 BenchmarkError
 ├── ContestantEndedError   a contestant died while it was measured
 ├── NotFinishedError       it did not finish in time
+├── PeerSetupError         what a peer needs could not be made: its environment, its jars or its classes
 └── MiscountError          what it counted is not what was published
 """
 
@@ -17,6 +18,10 @@ class ContestantEndedError(BenchmarkError):
 
 class NotFinishedError(BenchmarkError):
     """A contestant did not finish in time."""
+
+
+class PeerSetupError(BenchmarkError):
+    """What a peer needs could not be made."""
 
 
 class MiscountError(BenchmarkError):

@@ -1,4 +1,4 @@
-"""Fills the topics: all events on `usage-events`, the first of them on a topic of the plain agent's own."""
+"""Fills the topics: all events on `usage-events`, the first of them on a topic for whoever is slow."""
 
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -7,7 +7,7 @@ from confluent_kafka import Producer
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.truth import METERS, Truth
-from benchmarks.workload import events
+from benchmarks.workload import closing_event, events
 from deploy.topics import apply_topics
 from producers.definitions import apply_meters
 from producers.kafka_client import producer_config
@@ -24,7 +24,7 @@ _POLL_EVERY: Final = 1_000
 
 @dataclass(slots=True)
 class Published:
-    """What is on the topics: `prefix` are the events the plain agent gets."""
+    """What is on the topics: `prefix` are the first events, for whoever is slow."""
 
     whole: Truth = field(default_factory=Truth)
     prefix: Truth = field(default_factory=Truth)
@@ -32,7 +32,7 @@ class Published:
 
 
 def make_topics(bootstrap_servers: str) -> None:
-    """Create Meterstream's topics and the plain agent's, and publish the meters."""
+    """Create Meterstream's topics and that of the first events, and publish the meters."""
     specs = tuple(
         replace(spec, config=spec.config | _STAMPED) if spec.name == USAGE_ROLLUPS else spec
         for spec in TOPICS
@@ -48,7 +48,7 @@ def make_topic(bootstrap_servers: str, name: str) -> None:
 
 
 def publish(bootstrap_servers: str, count: int, prefix_count: int) -> Published:
-    """Publish the workload; returns once the broker has all of it.
+    """Publish the workload and what closes its windows; returns once the broker has all of it.
 
     Raises:
         BenchmarkError: the broker did not take every event.
@@ -65,8 +65,18 @@ def publish(bootstrap_servers: str, count: int, prefix_count: int) -> Published:
             published.prefix.add(event, is_repeat)
         if not published.whole.events % _POLL_EVERY:
             producer.poll(0)
+    await_stored(producer)  # what closes a partition must be its last
+    _close(producer, published)
     await_stored(producer)
     return published
+
+
+def _close(producer: Producer, published: Published) -> None:
+    for partition in range(PARTITIONS):
+        event = closing_event(partition)
+        for topic, truth in ((USAGE_EVENTS, published.whole), (PREFIX_TOPIC, published.prefix)):
+            producer.produce(topic, event.value(), event.key, partition=partition)
+            truth.add(event, is_repeat=False)
 
 
 def fast_producer(bootstrap_servers: str) -> Producer:

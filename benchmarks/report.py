@@ -1,4 +1,4 @@
-"""What a run says: a table for people, a file for later, one line for programs."""
+"""What a run says: a table for people, files for later, one line for programs."""
 
 import json
 import os
@@ -14,52 +14,46 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.contestants import Round
+from benchmarks.rounds import Round
+from benchmarks.standings import Standing
 
 RESULTS: Final = Path(__file__).with_name("results")
-_WIDTH: Final = 120
+_WIDTH: Final = 160
+_NO_FIGURE: Final = "-"
 
-_COLUMNS: Final = (
-    "round",
+COLUMNS: Final = (
+    "contestant",
+    "rounds",
     "events",
-    "seconds",
     "events/s",
-    "CPU s/million",
+    "from - to",
+    "CPU s/M",
+    "broker s/M",
     "cores",
     "peak MB",
     "rows",
-    "rows/event",
-    "load",
+    "last row s",
+    "totals",
+)
+LEGEND: Final = (
+    "Medians over the rounds. CPU seconds per million events of the contestant and of the broker; cores: "
+    "what it had of its one, below 1 where others took it; last row: seconds from the last event read to the "
+    "last row. Right totals are those published, duplicates removed for the worker and counted for all "
+    "others, who do not know of them."
 )
 
 
-def summary(worker: Sequence[Round], plain: Sequence[Round]) -> dict[str, float]:
-    """The medians of a run; the ratio is above 1 where the worker is faster."""
-    rate = median(each.events_per_second for each in worker)
-    return {
-        "events_per_second": round(rate),
-        "cpu_seconds_per_million": round(median(each.cpu_seconds_per_million for each in worker), 3),
-        "ratio_to_plain_agent": round(rate / median(each.events_per_second for each in plain), 2),
-    }
-
-
-def cpu_ratio(worker: Sequence[Round], plain: Sequence[Round]) -> float:
-    """How many times the CPU time of the worker the plain agent needs for an event, by medians."""
-    return median(each.cpu_seconds_per_million for each in plain) / median(
-        each.cpu_seconds_per_million for each in worker
-    )
-
-
-def print_table(rounds: Sequence[Round], title: str) -> None:
-    """Print a line for every round, in the order they were run."""
-    print_lines(title, _COLUMNS, map(_cells, rounds))
+def print_standings(standing: Iterable[Standing], title: str) -> None:
+    """Print a line for every contestant."""
+    print_lines(title, COLUMNS, map(cells, standing))
 
 
 def print_lines(title: str, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
     """Print a table; the first column names its lines, the others are figures."""
     table = Table()
     for column in columns:
-        table.add_column(column, justify="left" if column == columns[0] else "right", no_wrap=True)
+        text = column in (columns[0], "totals")
+        table.add_column(column, justify="left" if text else "right", no_wrap=column != "totals")
     for line in lines:
         table.add_row(*line)
     console = Console(width=_WIDTH)
@@ -67,33 +61,54 @@ def print_lines(title: str, columns: Sequence[str], lines: Iterable[Sequence[str
     console.print(table)
 
 
-def _cells(each: Round) -> tuple[str, ...]:
+def cells(standing: Standing) -> tuple[str, ...]:
+    """One contestant's line."""
+    rounds = standing.rounds
+    if not rounds:
+        return (standing.name, "0", *[_NO_FIGURE] * 9, standing.fault)
+    rates = [each.events_per_second for each in rounds]
     return (
-        each.contestant,
-        f"{each.events:,}",
-        f"{each.seconds:.2f}",
-        f"{each.events_per_second:,.0f}",
-        f"{each.cpu_seconds_per_million:,.2f}",
-        f"{each.cores:.2f}",
-        f"{each.peak_mb:,.0f}",
-        f"{each.rows:,}",
-        f"{each.rows_per_event:.3f}",
-        f"{each.load:.2f}",
+        standing.name,
+        str(len(rounds)),
+        f"{max(each.events for each in rounds):,}",
+        f"{standing.events_per_second:,.0f}",
+        f"{min(rates):,.0f} - {max(rates):,.0f}",
+        f"{standing.median(lambda each: each.cpu_seconds_per_million):,.2f}",
+        f"{standing.median(lambda each: each.broker_cpu_seconds_per_million):,.2f}",
+        f"{standing.median(lambda each: each.cores):.2f}",
+        f"{max(each.peak_mb for each in rounds):,.0f}",
+        f"{standing.median(lambda each: each.rows):,.0f}",
+        _emit_seconds(rounds),
+        standing.fault or "right",
     )
 
 
-def save(rounds: Sequence[Round], medians: Mapping[str, float]) -> Path:
-    """Write everything measured to a file of its own, with the machine it was measured on."""
+def _emit_seconds(rounds: Sequence[Round]) -> str:
+    known = [each.emit_seconds for each in rounds if each.emit_seconds is not None]
+    return f"{median(known):.2f}" if known else _NO_FIGURE
+
+
+def markdown(standing: Iterable[Standing]) -> str:
+    """The same table as Markdown."""
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *map(cells, standing)]
+    table = "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
+    return f"{table}\n\n{LEGEND}\n"
+
+
+def save(standing: Sequence[Standing], rounds: Sequence[Round], figures: Mapping[str, float]) -> Path:
+    """Write everything measured to a file, with the machine it was measured on, and the table beside it."""
     now = datetime.now(UTC)
     content: dict[str, Any] = {
         "time": now.isoformat(timespec="seconds"),
         "machine": {"cpus": os.cpu_count(), "processor": _processor(), "python": sys.version.split()[0]},
-        "summary": dict(medians),
+        "summary": dict(figures),
         "rounds": [asdict(each) for each in rounds],
+        "failures": [asdict(failure) for each in standing for failure in each.failures],
     }
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"worker-{now:%Y%m%dT%H%M%SZ}.json"
+    path = RESULTS / f"peers-{now:%Y%m%dT%H%M%SZ}.json"
     path.write_text(json.dumps(content, indent=1) + "\n")
+    path.with_suffix(".md").write_text(markdown(standing))
     return path
 
 

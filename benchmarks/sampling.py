@@ -52,6 +52,10 @@ class Sampler:
         self._ended.set()
         self._thread.join()
 
+    def cpu_seconds_between(self, start: float, end: float) -> float:
+        """CPU time used from one moment to another, epoch seconds."""
+        return cpu_seconds_at(self.samples, end) - cpu_seconds_at(self.samples, start)
+
     def _sample_until_ended(self) -> None:
         try:
             while not self._ended.wait(_EVERY_SECONDS):

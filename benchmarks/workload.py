@@ -20,6 +20,7 @@ CUSTOMERS: Final = 1_000
 TENANTS: Final = 20
 REPEAT_SHARE: Final = 0.01
 REPEAT_DISTANCE: Final = 10_000
+END_EVENT: Final = "bench.end"
 
 START: Final = 1_767_225_600  # 2026-01-01T00:00:00Z
 SPAN_SECONDS: Final = 3_600
@@ -94,6 +95,22 @@ def events(count: int, seed: int = 7) -> Iterator[tuple[Event, bool]]:
         else:
             recent[number % REPEAT_DISTANCE] = event
         yield event, repeated
+
+
+def closing_event(partition: int) -> Event:
+    """The last event of a partition, hours after all others and of no meter.
+
+    Stream processors that emit a window once it is closed never emit the last ones without it.
+    """
+    return Event(
+        number=-1 - partition,
+        name=END_EVENT,
+        customer=0,
+        timestamp=START + 3 * SPAN_SECONDS,
+        model=_MODELS[-1],
+        tokens=0,
+        region=_REGIONS[-1],
+    )
 
 
 def _event(chance: random.Random, weights: list[float], number: int, count: int) -> Event:

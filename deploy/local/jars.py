@@ -1,4 +1,4 @@
-"""Finds Kafka's jars: fetched once from Maven Central by jgo, then known by a small file in the cache."""
+"""Finds jars: fetched once from Maven Central by jgo, then known by a small file in the cache."""
 
 import fcntl
 import hashlib
@@ -10,6 +10,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -33,22 +34,44 @@ print(json.dumps([str(jar) for jar in jgo.build(sys.argv[1]).all_jars]))
 """
 
 
-def kafka_jars(cache_dir: Path, java_home: Path, say: Callable[[str], None]) -> list[Path]:
-    """The jars of a Kafka broker, in the order of the class path; `say` is told when it takes a while.
+@dataclass(frozen=True, slots=True)
+class JarSet:
+    """The jars of one program: `name` is that of its record in the cache, `title` is for people."""
 
-    The first call on a machine downloads about 45 MB; later ones read one file. Several processes may call at
-    once: one fetches, the others wait.
+    name: str
+    title: str
+    size_mb: int
+    coordinates: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256("+".join(self.coordinates).encode()).hexdigest()[:12]
+
+
+_BROKER: Final = JarSet(f"kafka-{KAFKA_VERSION}", f"Kafka {KAFKA_VERSION}", 45, COORDINATES)
+
+
+def kafka_jars(cache_dir: Path, java_home: Path, say: Callable[[str], None]) -> list[Path]:
+    """The jars of a Kafka broker, as `jars_of` gives them."""
+    return jars_of(_BROKER, cache_dir, java_home, say)
+
+
+def jars_of(wanted: JarSet, cache_dir: Path, java_home: Path, say: Callable[[str], None]) -> list[Path]:
+    """The jars of a set, in the order of the class path; `say` is told when it takes a while.
+
+    The first call on a machine downloads them; later ones read one file. Several processes may call at once:
+    one fetches, the others wait.
 
     Raises:
         JarsError: they could not be fetched, twice: from the shared Maven caches and into fresh ones.
     """
-    record = cache_dir / f"kafka-{KAFKA_VERSION}-{_fingerprint()}.json"
+    record = cache_dir / f"{wanted.name}-{wanted.fingerprint}.json"
     cache_dir.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(cache_dir / "kafka.lock"):
         jars = recorded_jars(record)
         if jars is None:
-            say(f"fetching the jars of Kafka {KAFKA_VERSION}, once on this machine: about 45 MB …")
-            jars = _fetch(cache_dir, java_home)
+            say(f"fetching the jars of {wanted.title}, once on this machine: about {wanted.size_mb} MB …")
+            jars = _fetch(wanted, cache_dir, java_home)
             write_atomically(record, json.dumps([str(jar) for jar in jars], indent=1))
         return jars
 
@@ -67,28 +90,29 @@ def damaged_jars(jars: list[Path]) -> list[Path]:
     return [jar for jar in jars if not zipfile.is_zipfile(jar)]
 
 
-def _fetch(cache_dir: Path, java_home: Path) -> list[Path]:
+def _fetch(wanted: JarSet, cache_dir: Path, java_home: Path) -> list[Path]:
     try:
-        return _resolve({"JAVA_HOME": str(java_home)})
+        return _resolve(wanted, {"JAVA_HOME": str(java_home)})
     except JarsError:
         # jgo never looks again at a file that an interrupted download left in the shared Maven caches. Others
         # use those too, so they are left alone and all begins anew in caches of our own.
-        private = cache_dir / "maven"
+        private = cache_dir / f"maven-{wanted.name}"
         shutil.rmtree(private, ignore_errors=True)
         return _resolve(
+            wanted,
             {
                 "JAVA_HOME": str(java_home),
                 "M2_REPO": str(private / "repository"),
                 "JGO_CACHE_DIR": str(private / "jgo"),
-            }
+            },
         )
 
 
-def _resolve(environment: dict[str, str]) -> list[Path]:
+def _resolve(wanted: JarSet, environment: dict[str, str]) -> list[Path]:
     # A process of its own: jgo reads its settings from the environment, where JAVA_HOME keeps it from looking
     # for a JDK to download, and writes warnings that mean nothing here.
     done = subprocess.run(
-        bound([sys.executable, "-c", _RESOLVE, "+".join(COORDINATES)]),
+        bound([sys.executable, "-c", _RESOLVE, "+".join(wanted.coordinates)]),
         env=os.environ | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -97,7 +121,8 @@ def _resolve(environment: dict[str, str]) -> list[Path]:
     )
     if done.returncode != 0:
         raise JarsError(
-            f"Kafka's jars could not be fetched from Maven Central ({', '.join(COORDINATES)}): "
+            f"the jars of {wanted.title} could not be fetched from Maven Central "
+            f"({', '.join(wanted.coordinates)}): "
             f"{_last_line(done.stderr)}. Check the network and try again, or name a Kafka that "
             f"runs already in METERSTREAM_KAFKA_BOOTSTRAP_SERVERS."
         )
@@ -110,10 +135,6 @@ def _resolve(environment: dict[str, str]) -> list[Path]:
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "no reason given"
-
-
-def _fingerprint() -> str:
-    return hashlib.sha256("+".join(COORDINATES).encode()).hexdigest()[:12]
 
 
 @contextmanager

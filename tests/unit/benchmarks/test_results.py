@@ -1,12 +1,9 @@
-"""How a run's rows become figures, and what makes a run worthless."""
+"""How the worker's rows become figures, and what makes its run worthless."""
 
 import pytest
 from orjson import dumps
 
-from benchmarks.contestants import Round
 from benchmarks.errors import MiscountError
-from benchmarks.plain_round import LatestTotals
-from benchmarks.report import summary
 from benchmarks.rollups import RollupLog
 from benchmarks.sampling import Sample, cpu_seconds_at
 from benchmarks.truth import CALLS_EU, Cell, Truth
@@ -127,32 +124,7 @@ def test_accounting_that_is_not_balanced_makes_the_run_worthless() -> None:
         rows.verify(truth(4))
 
 
-def test_the_plain_agent_is_complete_and_right_with_duplicates_counted() -> None:
-    key = "|".join(map(str, CELL)).encode()
-    expected = truth(4, duplicates=1)
-    totals = LatestTotals(expected)
-    totals.take(Written(b"0", key=b"started", time=500))  # type: ignore[arg-type]  # as above
-    totals.take(Written(b"3", key=key, time=1_500))  # type: ignore[arg-type]
-    assert not totals.is_complete()
-    totals.take(Written(b"5", key=key, time=2_500))  # type: ignore[arg-type]
-    assert totals.is_complete()
-    assert (totals.started, totals.last_time, totals.rows) == (0.5, 2.5, 2)
-    totals.verify(expected)
-    with pytest.raises(MiscountError, match="counted 5, published 4"):
-        totals.verify(truth(4))
-
-
 def test_cpu_time_is_read_between_two_samples() -> None:
     samples = [Sample(10.0, 1.0, 0), Sample(11.0, 2.0, 0), Sample(13.0, 3.0, 0)]
     moments = (9.0, 10.5, 12.0, 14.0)
     assert [cpu_seconds_at(samples, moment) for moment in moments] == [1.0, 1.5, 2.5, 3.0]
-
-
-def test_the_summary_is_of_medians_and_above_one_where_the_worker_is_faster() -> None:
-    worker = [Round("worker", 1_000, seconds, seconds / 2, 1, 1, 0) for seconds in (1.0, 2.0, 10.0)]
-    plain = [Round("plain", 100, 2.0, 2.0, 1, 1, 0)]
-    assert summary(worker, plain) == {
-        "events_per_second": 500,
-        "cpu_seconds_per_million": 1_000.0,
-        "ratio_to_plain_agent": 10.0,
-    }
