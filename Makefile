@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check lint types imports format test unit chaos demo up bench schemas pins clean
+.PHONY: help install check lint types imports format test unit chaos demo up bench bench-quick schemas pins clean
 
 help: ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
 
 install: $(INSTALLED) ## Make .venv with everything the project needs
 
@@ -51,8 +51,11 @@ format: $(INSTALLED) ## Rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED) ## Measure the worker beside a plain Faust agent
+bench: $(INSTALLED) ## Measure the worker beside its peers, each made in an environment of its own
 	@$(BIN)/python -m benchmarks
+
+bench-quick: $(INSTALLED) ## Compare an event's cost in the core and in a bare loop
+	@$(BIN)/python -m benchmarks.quick
 
 schemas: $(INSTALLED) ## Export the JSON Schemas to schemas/json
 	$(BIN)/python -m schemas.export
@@ -63,4 +66,5 @@ pins: $(INSTALLED) ## Resolve requirements.txt anew from pyproject.toml
 		--no-header --extra all --group dev pyproject.toml --output-file requirements.txt
 
 clean: ## Remove the environment, the caches and .meterstream with all its data
+	rm -rf benchmarks/peers/*/.venv benchmarks/peers/*/.classes
 	rm -rf $(VENV) .meterstream .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
