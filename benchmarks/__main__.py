@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 from benchmarks.arena import opened
 from benchmarks.command import run, say
@@ -57,7 +58,7 @@ def _measure(options: Options) -> dict[str, float]:
     standing = standings([each.name for each in entrants], outcome.rounds, outcome.failures)
     figures = summary(standing)
     print_standings(standing.values(), "The worker beside its peers, each on one core")
-    say(LEGEND)
+    say(fill(LEGEND, 110))
     path = save(list(standing.values()), outcome.rounds, figures)
     say(f"saved to {os.path.relpath(path)} and {path.with_suffix('.md').name}")
     return figures

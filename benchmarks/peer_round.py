@@ -17,6 +17,7 @@ from benchmarks.publishing import PREFIX_TOPIC, Published, make_topic
 from benchmarks.rounds import Round
 from benchmarks.tailing import Tail, tail
 from benchmarks.truth import Cell, Truth
+from benchmarks.workload import lateness_seconds
 from deploy.local.process import Command
 from schemas import USAGE_EVENTS
 
@@ -69,7 +70,8 @@ class Peer:
         results = CellLog(self._expected(truth), self.combine)
         output = f"{group}-rows"
         make_topic(arena.bootstrap_servers, output)
-        command = self._command(arena, topic, output, group, truth.events)
+        lateness = lateness_seconds(published.whole.events)
+        command = self._command(arena, topic, output, group, truth.events, lateness)
         with (
             tail(arena.bootstrap_servers, output) as rows,
             running(self.name, command, directory.with_suffix(".log"), arena) as contestant,
@@ -97,13 +99,16 @@ class Peer:
         # No peer knows of duplicates.
         return {Cell("read", "", "", 0): truth.events} if self.only_reads else truth.repeated
 
-    def _command(self, arena: Arena, topic: str, output: str, group: str, events: int) -> Command:
+    def _command(
+        self, arena: Arena, topic: str, output: str, group: str, events: int, lateness: int
+    ) -> Command:
         given = {
             "BENCH_BOOTSTRAP_SERVERS": arena.bootstrap_servers,
             "BENCH_INPUT": topic,
             "BENCH_OUTPUT": output,
             "BENCH_GROUP": group,
             "BENCH_EVENTS": str(events),
+            "BENCH_LATENESS_SECONDS": str(lateness),
             "BENCH_DIRECTORY": str(arena.directory / group),
             "PYTHONPATH": str(PEERS),
             "PYTHONUNBUFFERED": "1",

@@ -10,6 +10,7 @@ from bisect import bisect
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate
+from math import ceil
 from typing import Final, NamedTuple
 
 import orjson
@@ -21,6 +22,7 @@ TENANTS: Final = 20
 REPEAT_SHARE: Final = 0.01
 REPEAT_DISTANCE: Final = 10_000
 END_EVENT: Final = "bench.end"
+_REPEATS_IN_A_ROW: Final = 4
 
 START: Final = 1_767_225_600  # 2026-01-01T00:00:00Z
 SPAN_SECONDS: Final = 3_600
@@ -95,6 +97,16 @@ def events(count: int, seed: int = 7) -> Iterator[tuple[Event, bool]]:
         else:
             recent[number % REPEAT_DISTANCE] = event
         yield event, repeated
+
+
+def lateness_seconds(count: int) -> int:
+    """How far behind the newest event another may be, where so many were published: a late one, repeated.
+
+    Whoever closes windows must wait so long, or drops some. A repeat may itself be repeated, but one in ten
+    billion is five times in a row.
+    """
+    repeated = _REPEATS_IN_A_ROW * REPEAT_DISTANCE * SPAN_SECONDS / count
+    return _MOST_SECONDS_LATE + ceil(repeated)
 
 
 def closing_event(partition: int) -> Event:

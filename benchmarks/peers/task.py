@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Where the events are, how many, and where the rows go.
+    """Where the events are, how many, how late they may be, and where the rows go.
 
     A row is a line `meter|tenant|customer|window start in epoch seconds|amount`, one or more a record.
     """
@@ -21,6 +21,7 @@ class Task:
     output: str
     group: str
     events: int
+    lateness_seconds: int
     directory: Path
 
     @classmethod
@@ -32,6 +33,7 @@ class Task:
             output=os.environ["BENCH_OUTPUT"],
             group=os.environ["BENCH_GROUP"],
             events=int(os.environ["BENCH_EVENTS"]),
+            lateness_seconds=int(os.environ["BENCH_LATENESS_SECONDS"]),
             directory=Path(os.environ["BENCH_DIRECTORY"]),
         )
 

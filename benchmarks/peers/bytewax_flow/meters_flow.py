@@ -20,7 +20,6 @@ Amounts = list[int]
 
 _METERS = (REQUESTS, TOKENS, CALLS_EU)
 _BATCH = 10_000
-_LATENESS = timedelta(seconds=60)
 _ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -112,7 +111,7 @@ counted = op.flat_map_batch("usage", events, usage)
 windowed = win.fold_window(
     "windows",
     counted,
-    win.EventClock(lambda each: each[0], wait_for_system_duration=_LATENESS),
+    win.EventClock(lambda each: each[0], wait_for_system_duration=timedelta(seconds=task.lateness_seconds)),
     win.TumblingWindower(length=timedelta(seconds=WINDOW_SECONDS), align_to=_ORIGIN),
     nothing,
     add,

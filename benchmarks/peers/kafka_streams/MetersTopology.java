@@ -19,7 +19,6 @@ import org.apache.kafka.streams.kstream.TimeWindows;
  */
 public final class MetersTopology {
     private static final Duration WINDOW = Duration.ofMinutes(1);
-    private static final Duration GRACE = Duration.ofHours(2); // shorter ones dropped late updates
 
     public static void main(String[] arguments) throws InterruptedException {
         Task task = new Task();
@@ -39,7 +38,7 @@ public final class MetersTopology {
         builder.stream(task.input, Consumed.with(Serdes.String(), events))
             .filter((key, event) -> event != null && (event.isRequest() || event.isCallInEurope()))
             .groupByKey(Grouped.with(Serdes.String(), events))
-            .windowedBy(TimeWindows.ofSizeAndGrace(WINDOW, GRACE))
+            .windowedBy(TimeWindows.ofSizeAndGrace(WINDOW, task.lateness))
             .aggregate(
                 () -> Amounts.NONE,
                 (key, event, amounts) -> amounts.plus(event),

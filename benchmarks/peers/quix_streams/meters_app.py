@@ -13,7 +13,6 @@ from task import Reading, Task
 
 Amounts = dict[str, int]
 
-_GRACE_MS = 60_000
 _METERS = (REQUESTS, TOKENS, CALLS_EU)
 
 task = Task.given()
@@ -79,7 +78,7 @@ def main() -> None:
         app.dataframe(events)
         .filter(lambda event: event is not None)
         .apply(usage, expand=True)
-        .tumbling_window(WINDOW_SECONDS * 1_000, grace_ms=_GRACE_MS)
+        .tumbling_window(WINDOW_SECONDS * 1_000, grace_ms=task.lateness_seconds * 1_000)
         .agg(**{meter_id: Sum(meter_id) for meter_id in _METERS})
         .final(closing_strategy="partition")
     )

@@ -7,7 +7,17 @@ import orjson
 import pytest
 
 from benchmarks.truth import METERS, Cell, Truth, differences
-from benchmarks.workload import CUSTOMERS, REPEAT_DISTANCE, START, Event, events
+from benchmarks.workload import (
+    CUSTOMERS,
+    END_EVENT,
+    REPEAT_DISTANCE,
+    SPAN_SECONDS,
+    START,
+    Event,
+    closing_event,
+    events,
+    lateness_seconds,
+)
 from schemas import MeterDefinition, UsageEvent
 from stream.core.chunks import Chunk, Emissions
 from stream.core.decoding import Decoder
@@ -53,6 +63,24 @@ def test_a_repeat_follows_an_equal_event_within_the_distance(published: list[tup
             assert index - last[event_id] <= REPEAT_DISTANCE
             assert event == published[last[event_id]][0]
         last[event_id] = index
+
+
+def test_no_event_is_later_than_it_is_said_events_may_be(published: list[tuple[Event, bool]]) -> None:
+    newest = START
+    for event, _ in published:
+        newest = max(newest, event.timestamp)
+        assert newest - event.timestamp <= lateness_seconds(COUNT)
+
+
+def test_a_closing_event_is_a_usage_event_past_every_window_that_no_meter_counts() -> None:
+    closing = [closing_event(partition) for partition in range(4)]
+    assert len({event.number for event in closing}) == 4
+    truth = Truth()
+    for event in closing:
+        truth.add(event, is_repeat=False)
+        assert UsageEvent.model_validate(orjson.loads(event.value())).event_name == END_EVENT
+        assert event.timestamp > START + SPAN_SECONDS + lateness_seconds(2_000_000)
+    assert (truth.unmatched, truth.once) == (4, Counter())
 
 
 def test_events_are_usage_events_of_about_180_bytes(published: list[tuple[Event, bool]]) -> None:
