@@ -54,8 +54,8 @@ def fingerprint(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def run_to_end(arguments: list[str]) -> None:
-    """Run a program.
+def run_to_end(arguments: list[str]) -> str:
+    """Run a program and return what it writes to its standard output.
 
     Raises:
         PeerSetupError: it failed or took longer than ten minutes.
@@ -73,6 +73,7 @@ def run_to_end(arguments: list[str]) -> None:
         raise PeerSetupError(f"{arguments[0]} took longer than {_SETUP_SECONDS:.0f} s") from error
     if done.returncode != 0:
         raise PeerSetupError(f"{' '.join(arguments[:4])} failed: {last_line(done.stderr or done.stdout)}")
+    return done.stdout
 
 
 def last_line(text: str) -> str:

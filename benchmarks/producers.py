@@ -2,6 +2,8 @@
 
 Both run in turns, in one process, against the broker of METERSTREAM_KAFKA_BOOTSTRAP_SERVERS or one of their
 own; the best round of each counts, because whatever else the machine does only ever slows a round down.
+Beside them the batches of token-usage-metrics, a client that counts in Redis; where it cannot be run, the
+reason is said.
 """
 
 import os
@@ -17,6 +19,8 @@ import orjson
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from benchmarks.errors import BenchmarkError
+from benchmarks.redis_writes import REDIS_WRITES, measure_redis_writes
 from deploy.local.embedded import embedded_kafka
 from producers import UsageProducer, UsageRecord
 from producers.event_encoder import EventEncoder
@@ -41,15 +45,20 @@ def main() -> None:
                 best[name] = min(best[name], work())
     for name, seconds in best.items():
         print(f"{name:28} {EVENTS / seconds:10,.0f} events/s   {best['bare'] / seconds:.2f} of bare")
-    print(
-        orjson.dumps(
-            {
-                "bare_events_per_second": round(EVENTS / best["bare"]),
-                "events_per_second": round(EVENTS / best["send, mappings"]),
-                "ratio_to_bare": round(best["bare"] / best["send, mappings"], 3),
-            }
-        ).decode()
-    )
+    own, bare = EVENTS / best["send, mappings"], EVENTS / best["bare"]
+    figures = {
+        "bare_events_per_second": round(bare),
+        "events_per_second": round(own),
+        "ratio_to_bare": round(own / bare, 3),
+    }
+    try:
+        redis = measure_redis_writes()
+    except BenchmarkError as error:
+        print(f"{REDIS_WRITES}: {error}")
+    else:
+        print(f"{REDIS_WRITES:28} {redis:10,.0f} events/s   {redis / bare:.3f} of bare")
+        figures["ratio_to_token_usage_metrics"] = round(own / redis, 1)
+    print(orjson.dumps(figures).decode())
 
 
 def _works(servers: str, topic: str) -> dict[str, Work]:
