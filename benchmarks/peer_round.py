@@ -6,16 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
+
+from confluent_kafka import Message
 
 from benchmarks.arena import Arena
 from benchmarks.cell_log import CellLog, Combine, newest
-from benchmarks.contestants import Contestant, running
+from benchmarks.contestants import running
 from benchmarks.environments import PEERS
 from benchmarks.errors import ContestantEndedError
 from benchmarks.publishing import PREFIX_TOPIC, Published, make_topic
 from benchmarks.rounds import Round
-from benchmarks.tailing import Tail, tail
+from benchmarks.tailing import tail
 from benchmarks.truth import Cell, Truth
 from benchmarks.workload import lateness_seconds
 from deploy.local.process import Command
@@ -117,18 +119,34 @@ class Peer:
         return Command(self.command(), {**given, **self.environment}, arena.directory / group)
 
 
-def await_settled(contestant: Contestant, rows: Tail, results: CellLog) -> None:
+class Running(Protocol):
+    """What is asked of a running contestant."""
+
+    @property
+    def has_ended_well(self) -> bool: ...
+    def check(self, progress: Callable[[], str]) -> None: ...
+
+
+class Written(Protocol):
+    """What it has written since it was last asked for."""
+
+    def read(self) -> list[Message]: ...
+
+
+def await_settled(
+    contestant: Running, rows: Written, results: CellLog, clock: Callable[[], float] = time.monotonic
+) -> None:
     """Read rows until they are complete, or none has come for so long that none will.
 
     Raises:
         ContestantEndedError, NotFinishedError: with the end of its log.
     """
-    last = time.monotonic()
+    last = clock()
     while True:
         messages = rows.read()
         for message in messages:
             results.take(message)
-        now = time.monotonic()
+        now = clock()
         if messages:
             last = now
         elif results.rows and now - last > _QUIET_SECONDS and _is_over(contestant, results, now - last):
@@ -137,7 +155,7 @@ def await_settled(contestant: Contestant, rows: Tail, results: CellLog) -> None:
             contestant.check(results.progress)
 
 
-def _is_over(contestant: Contestant, results: CellLog, quiet: float) -> bool:
+def _is_over(contestant: Running, results: CellLog, quiet: float) -> bool:
     return results.is_complete() or contestant.has_ended_well or quiet > _GIVEN_UP_SECONDS
 
 

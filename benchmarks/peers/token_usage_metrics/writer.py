@@ -1,7 +1,7 @@
 """Writes usage by the batches of token-usage-metrics to a redis-server: `python writer.py EVENTS PORT`.
 
-The server is its own. Prints one line of JSON: the seconds from the first event handed over until Redis had the
-last, and how many events it has then.
+The server is its own. Prints one line of JSON: the seconds from the first event handed over until Redis had
+the last, and how many events it has then.
 """
 
 import asyncio
