@@ -52,7 +52,7 @@ format: $(INSTALLED) ## Rewrite the code in the project's format
 	$(BIN)/ruff format .
 
 bench: $(INSTALLED) ## Measure the worker beside its peers, each made in an environment of its own
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 bench-quick: $(INSTALLED) ## Compare an event's cost in the core and in a bare loop
 	@$(BIN)/python -m benchmarks.quick
