@@ -58,8 +58,8 @@ PEERS_MEASURED: Final = (
     Peer(KAFKA_STREAMS[1], lambda: kafka_streams("exactly_once_v2")),
     Peer("consume only, confluent-kafka", _python("bare_loops", "confluent_floor.py"), only_reads=True),
     Peer("consume only, aiokafka", _python("bare_loops", "aiokafka_floor.py"), only_reads=True),
-    Peer("ClickHouse Kafka engine, 3 views", _python("clickhouse_engine", "meters_engine.py", "views")),
-    Peer("ClickHouse Kafka engine, raw blocks", _python("clickhouse_engine", "meters_engine.py", "blocks")),
+    Peer("ClickHouse engine, 3 views", _python("clickhouse_engine", "meters_engine.py", "views")),
+    Peer("ClickHouse engine, raw blocks", _python("clickhouse_engine", "meters_engine.py", "blocks")),
     Peer("Bytewax", _bytewax),
     Peer("Quix Streams", _python("quix_streams", "meters_app.py")),
 )

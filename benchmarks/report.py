@@ -18,22 +18,25 @@ from benchmarks.rounds import Round
 from benchmarks.standings import Standing
 
 RESULTS: Final = Path(__file__).with_name("results")
-_WIDTH: Final = 160
+_WIDTH: Final = 180
 _NO_FIGURE: Final = "-"
+_TOTALS: Final = "totals"
+_FAULT_WIDTH: Final = 24
 
 COLUMNS: Final = (
     "contestant",
     "rounds",
     "events",
     "events/s",
-    "from - to",
+    "lowest",
+    "highest",
     "CPU s/M",
     "broker s/M",
     "cores",
     "peak MB",
     "rows",
-    "last row s",
-    "totals",
+    "last row",
+    _TOTALS,
 )
 LEGEND: Final = (
     "Medians over the rounds. CPU seconds per million events of the contestant and of the broker; cores: "
@@ -49,11 +52,13 @@ def print_standings(standing: Iterable[Standing], title: str) -> None:
 
 
 def print_lines(title: str, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
-    """Print a table; the first column names its lines, the others are figures."""
+    """Print a table; the first column names its lines, `totals` is text, the others are figures."""
     table = Table()
     for column in columns:
-        text = column in (columns[0], "totals")
-        table.add_column(column, justify="left" if text else "right", no_wrap=column != "totals")
+        if column == _TOTALS:
+            table.add_column(column, min_width=_FAULT_WIDTH)
+        else:
+            table.add_column(column, justify="left" if column == columns[0] else "right", no_wrap=True)
     for line in lines:
         table.add_row(*line)
     console = Console(width=_WIDTH)
@@ -65,14 +70,15 @@ def cells(standing: Standing) -> tuple[str, ...]:
     """One contestant's line."""
     rounds = standing.rounds
     if not rounds:
-        return (standing.name, "0", *[_NO_FIGURE] * 9, standing.fault)
+        return (standing.name, "0", *[_NO_FIGURE] * 10, standing.fault)
     rates = [each.events_per_second for each in rounds]
     return (
         standing.name,
         str(len(rounds)),
         f"{max(each.events for each in rounds):,}",
         f"{standing.events_per_second:,.0f}",
-        f"{min(rates):,.0f} - {max(rates):,.0f}",
+        f"{min(rates):,.0f}",
+        f"{max(rates):,.0f}",
         f"{standing.median(lambda each: each.cpu_seconds_per_million):,.2f}",
         f"{standing.median(lambda each: each.broker_cpu_seconds_per_million):,.2f}",
         f"{standing.median(lambda each: each.cores):.2f}",

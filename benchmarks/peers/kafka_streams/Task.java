@@ -2,7 +2,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 
 /** What the harness asks for, and how it is told how far this is: by the times of files, as in task.py. */
 final class Task {
@@ -11,7 +10,6 @@ final class Task {
     final String output = given("OUTPUT");
     final String group = given("GROUP");
     final Path directory = Path.of(given("DIRECTORY"));
-    final Duration lateness = Duration.ofSeconds(Long.parseLong(given("LATENESS_SECONDS")));
     private final long events = Long.parseLong(given("EVENTS"));
     private long read; // by the one stream thread alone
 
