@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from benchmarks.errors import BenchmarkError
 from producers.kafka_client import consumer_config
@@ -14,6 +14,11 @@ from producers.settings import current_settings
 _RECORDS: Final = 1_000
 _WAIT_SECONDS: Final = 0.1
 _RPC_SECONDS: Final = 30.0
+_NOT_YET_LED: Final = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 
 
 class Tail:
@@ -70,7 +75,10 @@ def _end(consumer: Consumer, partition: TopicPartition) -> int:
         try:
             return consumer.get_watermark_offsets(partition, timeout=_RPC_SECONDS)[1]
         except KafkaException as error:
-            # A topic's leader may be named before it knows that it leads.
-            if not error.args[0].retriable() or time.monotonic() > deadline:
+            # A topic's leader may be named before it knows that it leads, which librdkafka does not call
+            # retriable.
+            known = error.args[0]
+            passes = known.retriable() or known.code() in _NOT_YET_LED
+            if not passes or time.monotonic() > deadline:
                 raise
         time.sleep(_WAIT_SECONDS)
