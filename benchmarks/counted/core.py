@@ -12,7 +12,7 @@ from stream.core.chunks import Chunk, Emissions
 from stream.core.decoding import Decoder
 from stream.core.deduplication import Generations
 from stream.core.definitions import ANY, Aggregation, Definition, DefinitionSet
-from stream.core.log import Record, Source
+from stream.core.log import Record, Source, Stretch
 from stream.core.pins import Pin
 from stream.core.rows import take_rows
 
@@ -71,7 +71,7 @@ def count(values: Sequence[bytes]) -> list[bytes]:
     for start in range(0, len(values), _FETCHED):
         fetched = values[start : start + _FETCHED]
         records = [Record(start + index, _APPENDED, value=value) for index, value in enumerate(fetched)]
-        chunk.count(records, 0, decoder, Emissions())
+        chunk.count(Stretch(records), 0, decoder, Emissions())
     return take_rows(chunk).rollups
 
 
