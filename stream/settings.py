@@ -52,7 +52,7 @@ class StreamSettings(BaseSettings):
         description="Count a log that does not begin at 0 from its start: nothing of it was counted before.",
     )
     foreign_tenant: str = Field(default="default", description="Tenant of records that name none.")
-    fetch_records: int = Field(default=20_000, gt=0, description="Records of one batch, at the most.")
+    fetch_records: int = Field(default=5_000, gt=0, description="Records of one batch, at the most.")
     web_host: str = "127.0.0.1"
     web_port: int = 6066
     sessions_web_port: int = 6067

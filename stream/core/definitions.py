@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 ANY: Final = "*"
-_FOREVER: Final = 1 << 62
+_FOREVER: Final = 1 << 60
 
 
 class Aggregation(StrEnum):

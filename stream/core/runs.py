@@ -5,7 +5,7 @@ from typing import Final
 
 from stream.core.log import LOG_APPEND_TIME, LogRecord
 
-ALWAYS: Final = 1 << 62
+ALWAYS: Final = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)

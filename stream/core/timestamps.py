@@ -19,7 +19,7 @@ _RFC3339: Final = re.compile(
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_known: dict[str, int] = {}
+_known: Final[dict[str, int]] = {}
 _KNOWN_LIMIT: Final = 100_000
 _LONGEST: Final = 64
 
@@ -30,15 +30,14 @@ def parse_timestamp(value: int | str) -> int:
     Raises:
         RejectedError: INVALID_FIELD, when the text is not RFC 3339 with a zone.
     """
-    if value.__class__ is int:
+    if isinstance(value, int):
         return value
-    text: str = value  # type: ignore[assignment] # likewise
-    timestamp = _known.get(text)
+    timestamp = _known.get(value)
     if timestamp is None:
-        timestamp = _parse(text)
+        timestamp = _parse(value)
         if len(_known) >= _KNOWN_LIMIT:
             _known.clear()
-        _known[text] = timestamp
+        _known[value] = timestamp
     return timestamp
 
 
