@@ -12,15 +12,22 @@ from producers.errors import DeliveryError
 
 _KEPT: Final = 1_000
 """Failures remembered by name; beyond them they are only counted."""
+_FINAL: Final = frozenset(
+    (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.POLICY_VIOLATION)
+)
 
 
 class Delivery(NamedTuple):
-    """Where one event was stored, or why it was not (`error`; partition and offset are then -1)."""
+    """Where one event was stored, or why it was not (`error`; partition and offset are then -1).
+
+    `is_refused`: sending it again would fail the same way, for it is too large or not what the topic takes.
+    """
 
     event_id: str
     partition: int
     offset: int
     error: str | None = None
+    is_refused: bool = False
 
 
 class Deliveries(Sequence[Delivery]):
@@ -32,6 +39,7 @@ class Deliveries(Sequence[Delivery]):
         self._partitions = array("i", [-1]) * len(event_ids)
         self._offsets = array("q", [-1]) * len(event_ids)
         self._errors: dict[int, str] = {}
+        self._refused: set[int] = set()
         self._known = bytearray(len(event_ids))
 
     def take(self, index: int, error: KafkaError | None, message: Message) -> None:
@@ -40,13 +48,22 @@ class Deliveries(Sequence[Delivery]):
             self._partitions[index] = message.partition()  # type: ignore[assignment] # set once delivered
             self._offsets[index] = message.offset()  # type: ignore[assignment]
         else:
-            self._errors[index] = error.str()
+            self.fail(index, error)
         self._known[index] = 1
 
-    def refuse(self, index: int, reason: str) -> None:
-        """Note that an event never got as far as the queue."""
-        self._errors[index] = reason
+    def fail(self, index: int, error: KafkaError) -> None:
+        """Note that an event was not stored, perhaps not even queued."""
+        self._errors[index] = error.str()
+        if error.code() in _FINAL:
+            self._refused.add(index)
         self._known[index] = 1
+
+    def take_back(self, reason: str) -> None:
+        """Note that no event can be read, though some were stored: their transaction was aborted."""
+        for index in range(len(self)):
+            self._errors.setdefault(index, reason)
+            self._partitions[index] = self._offsets[index] = -1
+            self._known[index] = 1
 
     @property
     def are_complete(self) -> bool:
@@ -79,6 +96,7 @@ class Deliveries(Sequence[Delivery]):
             self._partitions[position],
             self._offsets[position],
             self._errors.get(position),
+            position in self._refused,
         )
 
 

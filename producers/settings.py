@@ -1,9 +1,20 @@
 """Settings of everything that publishes, read from the environment (prefix METERSTREAM_)."""
 
+import os
+from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def state_home(environment: Mapping[str, str]) -> Path:
+    """Where programs of this user keep what must outlive them, by the XDG rules."""
+    given = environment.get("XDG_STATE_HOME", "")
+    home = Path(given) if given else Path(environment.get("HOME", "~")).expanduser() / ".local" / "state"
+    return home / "meterstream"
 
 
 class ProducerSettings(BaseSettings):
@@ -23,6 +34,15 @@ class ProducerSettings(BaseSettings):
     customer_cache_ttl: float = Field(default=60.0, ge=0)
     delivery_timeout: float = Field(default=120.0, gt=0)
     """How long a UsageProducer keeps trying to deliver an event before it counts as failed."""
+    outbox_path: Path = Field(default_factory=lambda: state_home(os.environ) / "outbox.sqlite3")
+    """Where the outbox keeps its jobs: a file on a local disk that outlives the process."""
+    outbox_synchronous: Literal["full", "normal"] = "full"
+    """Whether `put` waits for the disk. Killing the process loses nothing either way; a power cut may lose
+    the last jobs where it is `normal`."""
+    outbox_max_bytes: int | None = Field(default=None, gt=0)
+    """How large the outbox's file may grow before `put` raises OutboxFullError; None: as the disk is."""
+    internal_ports: frozenset[int] = frozenset({8000})
+    """Requests that come in on these ports of the server are internal and not counted."""
 
 
 @lru_cache(maxsize=1)

@@ -4,19 +4,27 @@ import asyncio
 import logging
 import os
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaException, Producer
 
+from producers.awaiting import deliver, refused, stored
 from producers.deliveries import Deliveries, Delivery, Failures
 from producers.destinations import brokers
-from producers.errors import DeliveryError, InvalidEventError, ProducerError
+from producers.errors import (
+    BrokerUnavailableError,
+    DeliveryError,
+    InvalidEventError,
+    TransactionError,
+)
 from producers.event_encoder import Encoded, Event, EventEncoder
 from producers.settings import current_settings
-from producers.volume_clients import VolumeClients, enqueue_when_possible, refusal
+from producers.transactions import Transactions
+from producers.volume_clients import Limits, VolumeClients, enqueue_when_possible, reason_of
 from schemas import USAGE_EVENTS
 
 _log = logging.getLogger(__name__)
@@ -28,16 +36,29 @@ _EXIT_SECONDS: Final = 10.0
 class UsageProducer:
     """Publishes usage events in volume; threads may share it, a forked child needs its own.
 
+    An event keeps its event_id however often it is sent, so workers count it once; librdkafka's own retries
+    are idempotent and do not even store it twice.
+
     `send` is the fast way: it only enqueues; what could not be stored is raised by the next `flush`, or at
     the end of the `with` block. `send_many` waits and says of each event where it was stored, at a lower
     rate. In asyncio use `async with`, `asend`, `asend_many` and `aflush`.
+
+    With a `transactional_id` events are sent in transactions and can be read all together or not at all:
+    `send` within a `with producer.transaction():` block, `send_many` and `asend` each in one of their own. Of
+    two producers with the same id, the one made later ends the other's.
 
     While the queue is full callers wait. An event not stored within METERSTREAM_DELIVERY_TIMEOUT seconds
     (120) fails.
     """
 
     def __init__(
-        self, kafka_url: str | None = None, *, topic: str = USAGE_EVENTS, queue_size: int = 100_000
+        self,
+        kafka_url: str | None = None,
+        *,
+        topic: str = USAGE_EVENTS,
+        queue_size: int = 100_000,
+        delivery_timeout: float | None = None,
+        transactional_id: str | None = None,
     ) -> None:
         """Connect in the background.
 
@@ -45,6 +66,8 @@ class UsageProducer:
             kafka_url: kafka://host:9092 or host:9092,host2:9092; None: METERSTREAM_KAFKA_BOOTSTRAP_SERVERS.
             topic: where the events go.
             queue_size: how many events may wait for the broker before callers do.
+            delivery_timeout: seconds after which an event fails; None: METERSTREAM_DELIVERY_TIMEOUT.
+            transactional_id: a name that no other producer has at the same time; None: no transactions.
 
         Raises:
             ValueError: no brokers are named.
@@ -56,7 +79,12 @@ class UsageProducer:
         self._topic = topic
         self._encode = EventEncoder().encode
         self._failures = Failures()
-        self._clients = VolumeClients(brokers(url).bootstrap_servers, settings, queue_size, self._failures)
+        limits = Limits(queue_size, delivery_timeout or settings.delivery_timeout)
+        servers = brokers(url).bootstrap_servers
+        self._clients = VolumeClients(servers, settings, self._failures, limits, transactional_id)
+        self._transactions = (
+            Transactions(self._clients.volume, limits.delivery_timeout) if transactional_id else None
+        )
         self._produce: Callable[..., None] = self._clients.volume.produce
         self._until_poll = _POLL_EVERY
         self._finalizer = weakref.finalize(self, _deliver_forgotten, self._clients, self._failures)
@@ -72,6 +100,7 @@ class UsageProducer:
         Raises:
             InvalidEventError: names what is wrong with it; nothing was enqueued.
             DeliveryError: the producer can send nothing any more; make a new one.
+            TransactionError: it has a transactional_id, and no transaction is open.
             ProducerClosedError: closed, or made before this process was forked.
         """
         event_id, key, value = self._encode(event)
@@ -81,7 +110,7 @@ class UsageProducer:
             except BufferError:
                 enqueue_when_possible(self._clients.volume, self._topic, value, key)
         except KafkaException as error:
-            raise _refused(event_id, error) from error
+            raise refused(event_id, error) from error
         self._until_poll -= 1
         if self._until_poll <= 0:
             self._until_poll = _POLL_EVERY
@@ -97,9 +126,41 @@ class UsageProducer:
         Raises:
             InvalidEventError: names the event by position and what is wrong; none of them was sent.
         """
-        encoded = self._encode_all(events)
-        deliveries = Deliveries([event_id for event_id, _, _ in encoded])
+        return self.send_encoded(self._encode_all(events))
+
+    def send_encoded(self, encoded: Sequence[Encoded]) -> Deliveries:
+        """`send_many` of events that are event id, record key and record value already."""
         client = self._clients.reporting()
+        deliveries = Deliveries([event_id for event_id, _, _ in encoded])
+        try:
+            with self.transaction() if self._transactions else nullcontext():
+                self._deliver(client, encoded, deliveries)
+                if self._transactions and (failed := deliveries.failed):
+                    raise TransactionError(f"aborted, for {failed[0].event_id} failed: {failed[0].error}")
+        except (TransactionError, BrokerUnavailableError) as error:
+            deliveries.take_back(str(error))
+        return deliveries
+
+    @contextmanager
+    def transaction(self) -> Iterator[Self]:
+        """What this thread sends in the block can be read once it ends, or never if it raises.
+
+        Raises:
+            ValueError: the producer has no transactional_id.
+            BrokerUnavailableError: no broker answered before anything was sent.
+            TransactionError: nothing of it can be read; or, where it says so, nobody knows.
+        """
+        if self._transactions is None:
+            raise ValueError("no transactions: make the UsageProducer with a transactional_id")
+        self._clients.reporting()  # a closed one, or one of another process, is refused here
+        try:
+            with self._transactions.transaction():
+                yield self
+        except BaseException:
+            self._failures.pop()  # the events of a transaction are told of by its error
+            raise
+
+    def _deliver(self, client: Producer, encoded: Sequence[Encoded], deliveries: Deliveries) -> None:
         for index, (_, key, value) in enumerate(encoded):
             report = partial(deliveries.take, index)
             try:
@@ -108,12 +169,15 @@ class UsageProducer:
                 except BufferError:
                     enqueue_when_possible(client, self._topic, value, key, on_delivery=report)
             except KafkaException as error:
-                deliveries.refuse(index, refusal(error))
+                deliveries.fail(index, reason_of(error))
             if not index % _POLL_EVERY:
                 client.poll(0)
         while not deliveries.are_complete:
             client.poll(_WAIT_SECONDS)
-        return deliveries
+
+    def cancel(self) -> None:
+        """Have every event that is not stored yet fail at once; one that is on its way may be stored yet."""
+        self._clients.cancel()
 
     def flush(self, timeout: float | None = None) -> int:
         """Wait until what was sent is stored or has failed; gives back how many events still wait.
@@ -151,28 +215,12 @@ class UsageProducer:
             DeliveryError: it was not stored.
         """
         event_id, key, value = self._encode(event)
+        if self._transactions is not None:
+            [delivery] = await asyncio.to_thread(self.send_encoded, [(event_id, key, value)])
+            return stored(delivery)
         client = self._clients.reporting()
         self._clients.keep_polling()
-        loop = asyncio.get_running_loop()
-        stored: asyncio.Future[Delivery] = loop.create_future()
-
-        def report(error: KafkaError | None, message: Message) -> None:
-            delivery = _delivery(event_id, error, message)
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_resolve, stored, delivery)
-
-        while True:
-            try:
-                client.produce(self._topic, value, key, on_delivery=report)
-                break
-            except BufferError:
-                await asyncio.sleep(_WAIT_SECONDS)
-            except KafkaException as error:
-                raise _refused(event_id, error) from error
-        delivery = await stored
-        if delivery.error is not None:
-            raise DeliveryError([(event_id, delivery.error)], 1)
-        return delivery
+        return stored(await deliver(client, self._topic, (event_id, key, value)))
 
     async def asend_many(self, events: Iterable[Event]) -> Deliveries:
         """`send_many` in a thread, so that the loop goes on."""
@@ -237,21 +285,3 @@ def _deliver_forgotten(clients: VolumeClients, failures: Failures) -> None:
         _log.error("%s", failed)
     if waiting:
         _log.error("%d events were lost: close the UsageProducer before the program ends", waiting)
-
-
-def _refused(event_id: str, error: KafkaException) -> ProducerError:
-    reason: KafkaError = error.args[0]
-    if reason.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-        return InvalidEventError(f"event {event_id} is too large for its topic: shorten its properties")
-    return DeliveryError([(event_id, reason.str())], 1)
-
-
-def _delivery(event_id: str, error: KafkaError | None, message: Message) -> Delivery:
-    if error is not None:
-        return Delivery(event_id, -1, -1, error.str())
-    return Delivery(event_id, message.partition() or 0, message.offset() or 0)
-
-
-def _resolve(stored: asyncio.Future[Delivery], delivery: Delivery) -> None:
-    if not stored.done():
-        stored.set_result(delivery)
