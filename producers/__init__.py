@@ -10,6 +10,7 @@ from producers.errors import (
     ProducerError,
     PublishError,
     TopicMissingError,
+    TransactionError,
 )
 from producers.post import post_ai_meter_usage, post_meter_usage
 from producers.settings import ProducerSettings
@@ -29,6 +30,7 @@ __all__ = [
     "ProducerSettings",
     "PublishError",
     "TopicMissingError",
+    "TransactionError",
     "UsageProducer",
     "UsageRecord",
     "apply_meters",

@@ -5,7 +5,7 @@ It needs none of them installed.
 
 import inspect
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from producers.errors import PermissionDenied
 from producers.outbox.tokens import ProjectReference, ProjectTokenModel
@@ -17,7 +17,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-FindProject = Callable[[Scope], ProjectReference | None | Awaitable[ProjectReference | None]]
+FindProject = Callable[[Scope], ProjectReference | Awaitable[ProjectReference | None] | None]
 """Says whose a request is, from its scope; None: nobody's. It may be a coroutine function."""
 
 _FORBIDDEN: Final = 403
@@ -72,7 +72,7 @@ class RequestCounting:
         found = self._find_project(scope) if self._find_project is not None else None
         if inspect.isawaitable(found):
             found = await found
-        return ProjectTokenModel(reference=cast("ProjectReference | None", found), context=context)
+        return ProjectTokenModel(reference=found, context=context)
 
 
 class _Answer:

@@ -37,7 +37,7 @@ class Outcome:
 DONE: Final = Outcome("done")
 
 
-def outcome_of(error: Exception) -> Outcome:
+def outcome_of(error: BaseException) -> Outcome:
     """A handler's error: where the destination is away the job waits for it, anything else fails the job."""
     name = type(error).__name__
     if isinstance(error, _WORTH_REPEATING):

@@ -96,7 +96,7 @@ class WorkerBase(Thread):
         try:
             self.before_job_hook()
             self.func(job.job_id, job.data)
-        except Exception as error:  # noqa: BLE001 - whatever the handler raises
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the handler raises
             return outcome_of(error)
         else:
             return DONE

@@ -10,6 +10,7 @@ from uuid import uuid4
 import orjson
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from producers.settings import current_settings
 
@@ -74,6 +75,15 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     yield change
     monkeypatch.undo()
     current_settings.cache_clear()
+
+
+@pytest.fixture
+def topic(kafka: str, fresh: Callable[[str], str]) -> Iterator[str]:
+    """A topic of the test's own."""
+    admin, name = AdminClient({"log_level": 0, "bootstrap.servers": kafka}), fresh("usage")
+    admin.create_topics([NewTopic(name, 3, 1)])[name].result()
+    yield name
+    admin.delete_topics([name])[name].result()
 
 
 @pytest.fixture

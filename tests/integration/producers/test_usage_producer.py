@@ -6,11 +6,10 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from producers import (
     DeliveryError,
@@ -20,14 +19,6 @@ from producers import (
     UsageRecord,
 )
 from schemas import message_key
-
-
-@pytest.fixture
-def topic(kafka: str, fresh: Callable[[str], str]) -> Iterator[str]:
-    admin, name = AdminClient({"log_level": 0, "bootstrap.servers": kafka}), fresh("usage")
-    admin.create_topics([NewTopic(name, 3, 1)])[name].result()
-    yield name
-    admin.delete_topics([name])[name].result()
 
 
 def _events(count: int) -> list[dict[str, Any]]:
