@@ -58,6 +58,12 @@ class Deliveries(Sequence[Delivery]):
             self._refused.add(index)
         self._known[index] = 1
 
+    def fail_rest(self, error: KafkaError) -> None:
+        """Note that whatever is not known by now was not stored: the client can do nothing more."""
+        for index in range(len(self)):
+            if not self._known[index]:
+                self.fail(index, error)
+
     def take_back(self, reason: str) -> None:
         """Note that no event can be read, though some were stored: their transaction was aborted."""
         for index in range(len(self)):

@@ -161,6 +161,14 @@ class UsageProducer:
             raise
 
     def _deliver(self, client: Producer, encoded: Sequence[Encoded], deliveries: Deliveries) -> None:
+        try:
+            self._produce_all(client, encoded, deliveries)
+            while not deliveries.are_complete:
+                client.poll(_WAIT_SECONDS)
+        except KafkaException as error:  # polling raises what is fatal, after which no report comes
+            deliveries.fail_rest(reason_of(error))
+
+    def _produce_all(self, client: Producer, encoded: Sequence[Encoded], deliveries: Deliveries) -> None:
         for index, (_, key, value) in enumerate(encoded):
             report = partial(deliveries.take, index)
             try:
@@ -172,8 +180,6 @@ class UsageProducer:
                 deliveries.fail(index, reason_of(error))
             if not index % _POLL_EVERY:
                 client.poll(0)
-        while not deliveries.are_complete:
-            client.poll(_WAIT_SECONDS)
 
     def cancel(self) -> None:
         """Have every event that is not stored yet fail at once; one that is on its way may be stored yet."""

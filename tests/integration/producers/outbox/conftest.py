@@ -42,15 +42,15 @@ def default_outbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @pytest.fixture
 def run_program(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Runs a program of this directory: `run_program("putting", *words, **environment)`; its output is a pipe."""
+    """Runs a program of this directory, its output a pipe: `run_program("putting", *words, **settings)`."""
     begun: list[subprocess.Popen[str]] = []
 
-    def run(name: str, *words: str, **environment: str) -> "subprocess.Popen[str]":
+    def run(name: str, *words: str, **settings: str) -> "subprocess.Popen[str]":
         command = [sys.executable, str(HERE / f"{name}.py"), *words]
         with (tmp_path / f"{name}.log").open("a") as log:
             begun.append(
                 subprocess.Popen(
-                    command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=log, text=True
+                    command, env=os.environ | settings, stdout=subprocess.PIPE, stderr=log, text=True
                 )
             )
         return begun[-1]

@@ -33,7 +33,7 @@ def test_what_put_returned_for_is_published_however_often_the_process_is_killed(
     put: list[str] = []
     for _ in range(KILLS):
         process = run_program("putting", str(config.path), topic, kafka)
-        put += _said_until_killed(process, LEAST + chance.randrange(400), chance.random() / 10)
+        put += _said_until_killed(process, LEAST + chance.randrange(400), chance.random() * 1.5)
     with_drain = Drain(config=config, publisher=UsagePublisher(kafka, topic=topic))
     eventually(lambda: queue.counts() == Counts())
     assert with_drain.stop()
