@@ -166,7 +166,6 @@ def _request() -> Any:  # noqa: ANN401 - a CounterJobDict is no Mapping to mypy
 
 def _event(number: int) -> dict[str, Any]:
     return {
-        "event_id": str(uuid4()),
         "tenant_id": "tenant_1",
         "event_name": "page.processed.basic",
         "customer_id": f"customer_{number % 1_000}",

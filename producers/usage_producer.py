@@ -29,7 +29,7 @@ from schemas import USAGE_EVENTS
 
 _log = logging.getLogger(__name__)
 _POLL_EVERY: Final = 1_000
-_WAIT_SECONDS: Final = 0.05
+_WAIT_SECONDS: Final = 0.005
 _EXIT_SECONDS: Final = 10.0
 
 

@@ -19,6 +19,7 @@ from producers.outbox.ownership import alone
 _BUSY_SECONDS: Final = 60.0
 _VERSION: Final = 1
 _WAL_BYTES: Final = 67_108_864
+_CACHE_KILOBYTES: Final = 16_384
 _UNBOUNDED: Final = 4_294_967_294
 _SCHEMA: Final = """
 CREATE TABLE jobs (
@@ -137,6 +138,7 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KILOBYTES}")
         _prepare(path, connection)
     except BaseException:
         connection.close()

@@ -128,5 +128,8 @@ def _job(data: JobData, job_id: str | None) -> Job:
 
 
 def _usage_job(event: Event) -> Job:
+    now = epoch_milliseconds()
+    if isinstance(event, Mapping) and "event_id" not in event:
+        event = {"event_id": new_job_id(now), **event}
     event_id, key, value = _encode(event)
-    return Job(event_id, value, epoch_milliseconds(), key=key)
+    return Job(event_id, value, now, key=key)
