@@ -22,7 +22,7 @@ class _Pool:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._client: "httpx.Client | None" = None
+        self._client: httpx.Client | None = None
         os.register_at_fork(after_in_child=self._forget)
 
     def client(self) -> "httpx.Client":

@@ -6,9 +6,9 @@ import sys
 def close_old_connections() -> None:
     """Close this thread's connections that are past their age or broken, as Django does around a request.
 
-    Nothing where the process has not loaded Django's databases.
+    Nothing where the process has no Django, or one whose settings nobody has needed yet.
     """
-    loaded = sys.modules.get("django.db")
-    if loaded is not None:
-        loaded.close_old_connections()
-        loaded.reset_queries()
+    databases, configuration = sys.modules.get("django.db"), sys.modules.get("django.conf")
+    if databases is not None and configuration is not None and configuration.settings.configured:
+        databases.close_old_connections()
+        databases.reset_queries()

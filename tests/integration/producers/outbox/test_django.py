@@ -171,3 +171,13 @@ def test_a_missing_django_is_named() -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert said.startswith("True producers.django needs Django: pip install django")
+
+
+def test_a_django_that_was_imported_and_never_set_up_has_no_connections_to_close() -> None:
+    program = (
+        "import django.db\n"
+        "from producers.outbox.django_connections import close_old_connections\n"
+        "close_old_connections()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
