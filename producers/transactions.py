@@ -51,6 +51,18 @@ class Transactions:
             finally:
                 self._depth = 0
 
+    def register(self) -> None:
+        """Take over from whoever had the id before: its transaction ends, and it can begin no other.
+
+        Raises:
+            BrokerUnavailableError, TransactionError: as `transaction`.
+        """
+        with self._lock:
+            try:
+                self._register()
+            except KafkaException as error:
+                raise _not_begun(error) from error
+
     @property
     def is_open(self) -> bool:
         """Whether a transaction is under way."""
@@ -58,12 +70,15 @@ class Transactions:
 
     def _begin(self) -> None:
         try:
-            if not self._is_registered:
-                self._client.init_transactions(self._timeout)
-                self._is_registered = True
+            self._register()
             self._client.begin_transaction()
         except KafkaException as error:
             raise _not_begun(error) from error
+
+    def _register(self) -> None:
+        if not self._is_registered:
+            self._client.init_transactions(self._timeout)
+            self._is_registered = True
 
     def _commit(self) -> None:
         deadline = time.monotonic() + self._timeout

@@ -9,6 +9,7 @@ from producers.outbox.counting import (
     add_job_to_queue_for_token,
     build_job_data,
 )
+from producers.outbox.exactly_once import BatchPublisher
 from producers.outbox.jobs import Counts, FailedJob, Job, JobData
 from producers.outbox.pool import Drain, ThreadPool
 from producers.outbox.publishing import UsagePublisher
@@ -17,6 +18,7 @@ from producers.outbox.tokens import KeyOrganizationModel, ProjectReference, Proj
 from producers.outbox.worker import JobHandler, Worker, WorkerBase
 
 __all__ = [
+    "BatchPublisher",
     "CounterJobDict",
     "CounterOrganizationDict",
     "Counts",

@@ -12,6 +12,7 @@ from typing import Final
 
 from producers.errors import OutboxError
 from producers.outbox.config import QueueConfig
+from producers.outbox.exactly_once import BatchPublisher
 from producers.outbox.jobs import epoch_milliseconds
 from producers.outbox.pool import Drain
 from producers.outbox.queue import Queue
@@ -39,6 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(command=_status)
     drain = commands.add_parser("drain", help="publish jobs to Kafka until told to stop")
     drain.add_argument("--kafka-url", help="METERSTREAM_KAFKA_BOOTSTRAP_SERVERS unless given")
+    drain.add_argument(
+        "--transactional-id",
+        help="publish each job once and once only, under this name of its own",
+    )
     drain.add_argument("--until-empty", action="store_true", help="end once there is nothing left to publish")
     drain.set_defaults(command=_drain)
     retry = commands.add_parser("retry", help="move all failed jobs back to todo")
@@ -68,7 +73,12 @@ def _drain(arguments: argparse.Namespace) -> int:
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
-    with Drain(arguments.kafka_url, QueueConfig(arguments.path)) as drain:
+    publisher = (
+        BatchPublisher(arguments.kafka_url, arguments.transactional_id)
+        if arguments.transactional_id
+        else None
+    )
+    with Drain(arguments.kafka_url, QueueConfig(arguments.path), publisher=publisher) as drain:
         while not told.wait(_LOOK_SECONDS):
             counts = drain.queue.counts() if arguments.until_empty else None
             if counts is not None and not counts.todo and not counts.doing:

@@ -30,11 +30,14 @@ CREATE TABLE jobs (
     attempts INTEGER NOT NULL DEFAULT 0,
     owner TEXT,
     reason TEXT,
+    batch_of TEXT,
+    batch INTEGER,
     key BLOB,
     document BLOB NOT NULL
 );
 CREATE UNIQUE INDEX jobs_by_id ON jobs (job_id);
 CREATE INDEX jobs_by_state ON jobs (state, seq);
+CREATE TABLE batches (batch_of TEXT PRIMARY KEY, number INTEGER NOT NULL);
 """
 
 
@@ -59,6 +62,15 @@ class Database:
         with self._errors():
             connection = self._opened()
             connection.execute("PRAGMA synchronous = NORMAL")
+            with _transaction(connection):
+                yield connection
+
+    @contextmanager
+    def lasting(self) -> Iterator[sqlite3.Connection]:
+        """As `transaction`, and on disk when it ends; raises OutboxError: nothing was changed."""
+        with self._errors():
+            connection = self._opened()
+            connection.execute("PRAGMA synchronous = FULL")
             with _transaction(connection):
                 yield connection
 

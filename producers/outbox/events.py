@@ -1,14 +1,26 @@
 """From a job to the usage event it is published as. Nothing here does I/O."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from producers.errors import InvalidEventError
 from producers.event_encoder import Encoded, EventEncoder
 from producers.outbox.jobs import Job, JobData
+from producers.outbox.outcomes import DONE, Outcome, outcome_of
 from schemas import TOTAL_USAGE
 
 _COUNTED: Final = frozenset(("product", "kind", "organization", "counter"))
 _MILLISECONDS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedJobs:
+    """What can be sent of some jobs, at which of their positions, and what became of the others."""
+
+    encoded: list[Encoded]
+    positions: list[int]
+    outcomes: list[Outcome]
 
 
 class JobEncoder:
@@ -26,6 +38,17 @@ class JobEncoder:
         if job.key is not None:
             return job.job_id, job.key, job.document
         return self.encode_data(job.job_id, job.data, job.put_ms)
+
+    def encode_all(self, jobs: Sequence[Job]) -> EncodedJobs:
+        """Encode what can be; each of the others has failed."""
+        result = EncodedJobs([], [], [DONE] * len(jobs))
+        for position, job in enumerate(jobs):
+            try:
+                result.encoded.append(self.encode(job))
+                result.positions.append(position)
+            except ValueError as error:
+                result.outcomes[position] = outcome_of(error)
+        return result
 
     def encode_data(self, job_id: str, data: JobData, put_ms: int) -> Encoded:
         """`encode` of a job's parts; a usage event without a timestamp happened when it was put."""

@@ -28,9 +28,12 @@ _REASON_CHARACTERS: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Done, postponed (sent again, with its id), or failed (not tried again by itself); `reason` says why."""
+    """Done, postponed (sent again, with its id), or failed (not tried again by itself); `reason` says why.
 
-    state: Literal["done", "postponed", "failed"]
+    Of a job in doubt only Kafka knows: it stays doing until Kafka was asked.
+    """
+
+    state: Literal["done", "postponed", "failed", "in doubt"]
     reason: str = ""
 
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
+from producers.outbox.batch_worker import BatchWorker
 from producers.outbox.config import QueueConfig, queue_configuration
+from producers.outbox.exactly_once import BatchPublisher
 from producers.outbox.publishing import UsagePublisher
 from producers.outbox.queue import Queue
 from producers.outbox.worker import JobHandler, PublishingWorker, Worker, WorkerBase
@@ -66,7 +68,7 @@ class Drain:
         kafka_url: str | None = None,
         config: QueueConfig = queue_configuration,
         *,
-        publisher: UsagePublisher | None = None,
+        publisher: UsagePublisher | BatchPublisher | None = None,
         threads: int = 2,
     ) -> None:
         """Start the threads.
@@ -74,12 +76,13 @@ class Drain:
         Args:
             kafka_url: as for UsageProducer; None: METERSTREAM_KAFKA_BOOTSTRAP_SERVERS.
             config: whose jobs.
-            publisher: one with settings of its own, in place of kafka_url; closed with the drain.
+            publisher: one with settings of its own, in place of kafka_url; closed with the drain. By a
+                BatchPublisher each job is stored in Kafka once and once only, from a single thread.
             threads: two keep both the disk and the broker at work.
         """
         self.queue = Queue(config)
         self._publisher = publisher or UsagePublisher(kafka_url)
-        self.workers = [PublishingWorker(self.queue, self._publisher) for _ in range(threads)]
+        self.workers = _workers(self.queue, self._publisher, threads)
         for each in self.workers:
             each.start()
 
@@ -103,6 +106,12 @@ class Drain:
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _workers(queue: Queue, publisher: UsagePublisher | BatchPublisher, threads: int) -> Sequence[WorkerBase]:
+    if isinstance(publisher, BatchPublisher):
+        return [BatchWorker(queue, publisher)]
+    return [PublishingWorker(queue, publisher) for _ in range(threads)]
 
 
 def _end(workers: Sequence[WorkerBase], timeout: float) -> bool:

@@ -9,11 +9,11 @@ from confluent_kafka import KafkaException
 
 from producers.deliveries import Deliveries, Delivery
 from producers.destinations import brokers
-from producers.errors import DeliveryError, InvalidEventError, ProducerError, PublishError
+from producers.errors import DeliveryError, InvalidEventError, PublishError
 from producers.event_encoder import Encoded
 from producers.outbox.events import JobEncoder
 from producers.outbox.jobs import Job, JobData, epoch_milliseconds
-from producers.outbox.outcomes import DONE, Outcome, outcome_of
+from producers.outbox.outcomes import DONE, Outcome
 from producers.settings import current_settings
 from producers.usage_producer import UsageProducer
 from producers.volume_clients import reason_of
@@ -76,19 +76,11 @@ class UsagePublisher:
 
     def publish(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Publish many at once; says of each what became of it."""
-        outcomes: list[Outcome] = [DONE] * len(jobs)
-        positions: list[int] = []
-        encoded: list[Encoded] = []
-        for position, job in enumerate(jobs):
-            try:
-                encoded.append(self._encoder.encode(job))
-                positions.append(position)
-            except (ProducerError, ValueError) as error:
-                outcomes[position] = outcome_of(error)
-        deliveries = self._deliver(encoded)
-        for position, delivery, each in zip(positions, deliveries, encoded, strict=True):
-            outcomes[position] = _outcome(self._alone(each) if delivery.is_refused else delivery)
-        return outcomes
+        ready = self._encoder.encode_all(jobs)
+        deliveries = self._deliver(ready.encoded)
+        for position, delivery, each in zip(ready.positions, deliveries, ready.encoded, strict=True):
+            ready.outcomes[position] = _outcome(self._alone(each) if delivery.is_refused else delivery)
+        return ready.outcomes
 
     def cancel(self) -> None:
         """Have every call that waits for the broker give up at once."""

@@ -61,6 +61,20 @@ class Queue:
         """
         return self._spool.take(limit)
 
+    def take_batch(self, batch_of: str, limit: int) -> tuple[int, list[Job]]:
+        """`take` jobs as the next batch of a name, and give back its number and them.
+
+        They are todo again, or gone, when `settle_batches` says which of the name's batches were stored.
+        """
+        return self._spool.take_batch(batch_of, limit)
+
+    def settle_batches(self, batch_of: str, stored: int) -> int:
+        """Forget the jobs of a name's batches up to the number `stored`; those of later ones are todo again.
+
+        Gives back how many were forgotten.
+        """
+        return self._spool.settle_batches(batch_of, stored)
+
     def done(self, *job_ids: str) -> None:
         """Forget jobs that are completed."""
         self._spool.remove(job_ids)

@@ -1,6 +1,7 @@
 """The jobs of one outbox and their way through its states; one Spool a file and process."""
 
 import os
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -58,20 +59,35 @@ class Spool:
         if not self._database.rows("SELECT 1 FROM jobs WHERE state = 'todo' LIMIT 1"):
             return []  # so that waiting for jobs writes nothing
         with self._database.lock, self._database.transaction() as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS}, seq FROM jobs WHERE state = 'todo' ORDER BY seq LIMIT ?",  # noqa: S608
-                (limit,),
-            ).fetchall()
-            if rows:
-                connection.execute(
-                    "UPDATE jobs SET state = 'doing', owner = ?, attempts = attempts + 1 "
-                    "WHERE state = 'todo' AND seq <= ?",
-                    (self._ownership.owner, rows[-1][-1]),
-                )
-        return [
-            Job(job_id, document, put_ms, attempts + 1, key)
-            for job_id, document, put_ms, attempts, key, _ in rows
-        ]
+            return _take(connection, limit, self._ownership.owner)
+
+    def take_batch(self, batch_of: str, limit: int) -> tuple[int, list[Job]]:
+        """`take` jobs under the next number of somebody's batches; that they are is on disk afterwards."""
+        if not self._database.rows("SELECT 1 FROM jobs WHERE state = 'todo' LIMIT 1"):
+            return 0, []
+        with self._database.lock, self._database.lasting() as connection:
+            connection.execute(_COUNT_UP, (batch_of, 1))
+            [number] = connection.execute(
+                "SELECT number FROM batches WHERE batch_of = ?", (batch_of,)
+            ).fetchone()
+            return number, _take(connection, limit, self._ownership.owner, batch_of, number)
+
+    def settle_batches(self, batch_of: str, stored: int) -> int:
+        """Forget the jobs of somebody's batches up to a number, and move those of later ones back to todo.
+
+        Gives back how many were forgotten.
+        """
+        with self._database.lock, self._database.lasting() as connection:
+            forgotten = connection.execute(
+                "DELETE FROM jobs WHERE state = 'doing' AND batch_of = ? AND batch <= ?", (batch_of, stored)
+            ).rowcount
+            connection.execute(
+                "UPDATE jobs SET state = 'todo', owner = NULL, batch_of = NULL "
+                "WHERE state = 'doing' AND batch_of = ?",
+                (batch_of,),
+            )
+            connection.execute(_AT_LEAST, (batch_of, stored))
+            return forgotten
 
     def remove(self, job_ids: Iterable[str]) -> None:
         """Forget jobs that are done."""
@@ -80,25 +96,31 @@ class Spool:
     def fail(self, reasons: Iterable[tuple[str, str]]) -> None:
         """Move jobs (id, reason) from doing to failed."""
         self._change(
-            "UPDATE jobs SET state = 'failed', owner = NULL, reason = ? WHERE job_id = ? AND state = 'doing'",
+            "UPDATE jobs SET state = 'failed', owner = NULL, batch_of = NULL, reason = ? "
+            "WHERE job_id = ? AND state = 'doing'",
             [(reason, job_id) for job_id, reason in reasons],
         )
 
     def give_back(self, job_ids: Iterable[str]) -> None:
         """Move jobs from doing to todo, where they have their old place."""
         self._change(
-            "UPDATE jobs SET state = 'todo', owner = NULL WHERE job_id = ? AND state = 'doing'",
+            "UPDATE jobs SET state = 'todo', owner = NULL, batch_of = NULL "
+            "WHERE job_id = ? AND state = 'doing'",
             [(each,) for each in job_ids],
         )
 
     def recover(self) -> int:
-        """Move what dead processes were doing back to todo; gives back how many jobs that are."""
+        """Move what dead processes were doing back to todo; gives back how many jobs that are.
+
+        But for batches: Kafka knows whether those were stored, and `settle_batches` hears of it.
+        """
         owners = [owner for (owner,) in self._database.rows(_OWNERS)]
         dead = [owner for owner in owners if self._ownership.is_dead(owner)]
         if not dead:
             return 0
         recovered = self._change(
-            "UPDATE jobs SET state = 'todo', owner = NULL WHERE state = 'doing' AND owner = ?",
+            "UPDATE jobs SET state = 'todo', owner = NULL "
+            "WHERE state = 'doing' AND owner = ? AND batch_of IS NULL",
             [(owner,) for owner in dead],
         )
         for owner in dead:
@@ -190,7 +212,42 @@ class _Addition:
         self.is_settled = True
 
 
-_OWNERS: Final = "SELECT DISTINCT owner FROM jobs WHERE state = 'doing' AND owner IS NOT NULL"
+_OWNERS: Final = (
+    "SELECT DISTINCT owner FROM jobs WHERE state = 'doing' AND owner IS NOT NULL AND batch_of IS NULL"
+)
+
+
+_COUNT_UP: Final = (
+    "INSERT INTO batches (batch_of, number) VALUES (?, ?) "
+    "ON CONFLICT (batch_of) DO UPDATE SET number = number + 1"
+)
+_AT_LEAST: Final = (
+    "INSERT INTO batches (batch_of, number) VALUES (?, ?) "
+    "ON CONFLICT (batch_of) DO UPDATE SET number = max(number, excluded.number)"
+)
+
+
+def _take(
+    connection: sqlite3.Connection,
+    limit: int,
+    owner: str,
+    batch_of: str | None = None,
+    batch: int | None = None,
+) -> list[Job]:
+    rows = connection.execute(
+        f"SELECT {_COLUMNS}, seq FROM jobs WHERE state = 'todo' ORDER BY seq LIMIT ?",  # noqa: S608
+        (limit,),
+    ).fetchall()
+    if rows:
+        connection.execute(
+            "UPDATE jobs SET state = 'doing', owner = ?, batch_of = ?, batch = ?, attempts = attempts + 1 "
+            "WHERE state = 'todo' AND seq <= ?",
+            (owner, batch_of, batch, rows[-1][-1]),
+        )
+    return [
+        Job(job_id, document, put_ms, attempts + 1, key)
+        for job_id, document, put_ms, attempts, key, _ in rows
+    ]
 
 
 def _among(change: str, job_ids: Sequence[str] | None) -> tuple[str, list[tuple[str, ...]]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from threading import Thread
 from typing import ClassVar, Final, Protocol
 
-from producers.errors import OutboxError
+from producers.errors import OutboxError, ProducerError
 from producers.outbox.django_connections import close_old_connections
 from producers.outbox.jobs import Job, JobData
 from producers.outbox.outcomes import DONE, Outcome, outcome_of, pause_after
@@ -64,10 +64,10 @@ class WorkerBase(Thread):
         while not self.should_exit:
             try:
                 self._recover_now_and_then()
-                jobs = self.queue.take(self.jobs_at_once)
-            except OutboxError as error:
+                jobs = self.take()
+            except ProducerError as error:
                 unlucky += 1
-                _log.error("%s", error)
+                _log.error("no jobs can be taken: %s", error)
                 self._waking.wait(pause_after(unlucky))
                 continue
             if not jobs:
@@ -75,14 +75,18 @@ class WorkerBase(Thread):
                 continue
             outcomes = self._handled(jobs)
             self._settle(jobs, outcomes)
-            postponed = [each for each in outcomes if each.state == "postponed"]
+            postponed = [each for each in outcomes if each.state in ("postponed", "in doubt")]
             unlucky = unlucky + 1 if len(postponed) == len(outcomes) else 0
             if postponed:
                 _log.warning("%d jobs wait: %s", len(postponed), postponed[0].reason)
             self._waking.wait(pause_after(unlucky))
 
+    def take(self) -> list[Job]:
+        """The jobs to do next, up to `jobs_at_once`; raises ProducerError where that cannot be said now."""
+        return self.queue.take(self.jobs_at_once)
+
     def handle(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """What became of each of up to `jobs_at_once` jobs."""
+        """What became of each job."""
         return [self._run(job) for job in jobs]
 
     def _handled(self, jobs: Sequence[Job]) -> list[Outcome]:
@@ -155,7 +159,7 @@ class PublishingWorker(WorkerBase):
 
 
 def _note(queue: Queue, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
-    of_state: dict[str, list[str]] = {"done": [], "postponed": []}
+    of_state: dict[str, list[str]] = {"done": [], "postponed": [], "in doubt": []}
     for job, outcome in zip(jobs, outcomes, strict=True):
         if outcome.state == "failed":
             _log.error("job %s failed: %s", job.job_id, outcome.reason)
