@@ -22,6 +22,7 @@ from benchmarks.command import run, say
 from benchmarks.errors import BenchmarkError
 from deploy.local.embedded import embedded_kafka
 from producers.outbox import (
+    BatchPublisher,
     Counts,
     Drain,
     KeyOrganizationModel,
@@ -36,6 +37,8 @@ THREADS: Final = 8
 BATCH: Final = 1_000
 ONE_BY_ONE: Final = 5_000
 """Jobs for a pool whose handler publishes one at a time."""
+IN_BATCHES: Final = 200_000
+"""Jobs that are drained by transactions."""
 PARTITIONS: Final = 4
 _LOOK_SECONDS: Final = 0.05
 
@@ -107,9 +110,15 @@ def _spool_and_drain(config: QueueConfig, servers: str, events: int) -> dict[str
         f"spooled {events:,} in batches of {BATCH:,}: {events / spooled:,.0f}/s, {size / 1e6:,.0f} MB on disk"
     )
     with _topic(servers) as topic:
-        drained = _drain(config, servers, topic)
+        drained = _drain(config, UsagePublisher(servers, topic=topic))
         _check(servers, topic, events)
     say(f"drained in {drained:,.1f} s: {events / drained:,.0f}/s")
+    batches = min(events, IN_BATCHES)
+    for first in range(0, batches, BATCH):
+        queue.put_usage(*map(_event, range(first, min(first + BATCH, batches))))
+    with _topic(servers) as topic:
+        in_batches = batches / _drain(config, BatchPublisher(servers, topic, topic=topic))
+    say(f"drained exactly once, by transactions: {in_batches:,.0f}/s")
     with _topic(servers) as topic:
         queue.put_usage(*map(_event, range(ONE_BY_ONE)))
         publisher = UsagePublisher(servers, topic=topic)
@@ -126,13 +135,14 @@ def _spool_and_drain(config: QueueConfig, servers: str, events: int) -> dict[str
         "bytes_on_disk": size,
         "drain_seconds": round(drained, 1),
         "drained_per_second": round(events / drained),
+        "exactly_once_per_second": round(in_batches),
         "pool_per_second": round(one_by_one),
     }
 
 
-def _drain(config: QueueConfig, servers: str, topic: str) -> float:
+def _drain(config: QueueConfig, publisher: UsagePublisher | BatchPublisher) -> float:
     begun = time.perf_counter()
-    drain = Drain(config=config, publisher=UsagePublisher(servers, topic=topic))
+    drain = Drain(config=config, publisher=publisher)
     _await_empty(drain.queue)
     seconds = time.perf_counter() - begun
     drain.stop()

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -102,6 +103,36 @@ def test_the_error_that_ended_a_block_is_not_hidden_by_failed_events(
     with pytest.raises(TypeError):
         _send_in_a_block("127.0.0.1:1", [*_events(1), None])
     assert "1 events were not stored" in caplog.text
+
+
+def test_threads_share_a_producer(kafka: str, topic: str, read_topic: Callable[[str], list[Any]]) -> None:
+    with UsageProducer(kafka, topic=topic, queue_size=50) as producer:
+
+        def work(name: str) -> None:
+            for number in range(100):
+                producer.send(_events(1)[0] | {"event_id": f"{name}-{number}"})
+            events = [_events(1)[0] | {"event_id": f"{name}-many-{number}"} for number in range(100)]
+            producer.send_many(events).raise_for_failures()
+
+        threads = [threading.Thread(target=work, args=(f"thread-{number}",)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    messages = read_topic(topic)
+    assert len(messages) == len({each.value() for each in messages}) == 800
+
+
+def test_what_is_sent_again_keeps_its_event_id(
+    kafka: str, topic: str, read_topic: Callable[[str], list[Any]], fields: Callable[[Any], dict[str, Any]]
+) -> None:
+    event = {name: value for name, value in _events(1)[0].items() if name != "event_id"}
+    with UsageProducer("127.0.0.1:1", delivery_timeout=0.2) as away:
+        [failed] = away.send_many([event]).failed
+    with UsageProducer(kafka, topic=topic) as producer:
+        [stored] = producer.send_many([event | {"event_id": failed.event_id}])
+    assert stored.event_id == failed.event_id
+    assert [fields(each)["event_id"] for each in read_topic(topic)] == [failed.event_id]
 
 
 def test_a_closed_producer_refuses(kafka: str, topic: str) -> None:
