@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 _OWNER_BYTES: Final = 8
+_MODE: Final = 0o666  # as SQLite makes its own files: what the umask leaves of it
 
 
 class Ownership:
@@ -26,7 +27,7 @@ class Ownership:
         """This process's name among owners, locked from now on."""
         if self._held is None:
             name = secrets.token_hex(_OWNER_BYTES)
-            handle = os.open(_lock_file(self._outbox, name), os.O_RDWR | os.O_CREAT, 0o600)
+            handle = os.open(_lock_file(self._outbox, name), os.O_RDONLY | os.O_CREAT, _MODE)
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._held = name, handle
         return self._held[0]
@@ -36,7 +37,7 @@ class Ownership:
         if self._held is not None and owner == self._held[0]:
             return False
         try:
-            handle = os.open(_lock_file(self._outbox, owner), os.O_RDWR)
+            handle = os.open(_lock_file(self._outbox, owner), os.O_RDONLY)
         except FileNotFoundError:
             return True
         try:
@@ -69,7 +70,7 @@ class Ownership:
 @contextmanager
 def alone(outbox: Path) -> Iterator[None]:
     """Let one process at a time run a block of code, whatever the others die of."""
-    handle = os.open(outbox.with_name(f"{outbox.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(outbox.with_name(f"{outbox.name}.lock"), os.O_RDONLY | os.O_CREAT, _MODE)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -17,7 +17,8 @@ from producers.outbox.queue import Queue
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS: Final = 0.2
 _RECOVER_SECONDS: Final = 2.0
-_SETTLE_ATTEMPTS: Final = 8
+_SETTLE_ATTEMPTS: Final = 4
+"""How often a worker that is to end tries to note what it did."""
 
 
 class JobHandler(Protocol):
@@ -112,14 +113,16 @@ class WorkerBase(Thread):
 
     def _settle(self, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
         """Note what became of jobs, again and again where the file cannot be written: it is true already."""
-        for attempt in range(1, _SETTLE_ATTEMPTS + 1):
+        attempts = 0
+        while attempts < _SETTLE_ATTEMPTS or not self.should_exit:
             try:
                 _note(self.queue, jobs, outcomes)
                 return
             except OutboxError as error:
+                attempts += 1
                 _log.error("what became of %d jobs is not noted yet: %s", len(jobs), error)
-                time.sleep(pause_after(attempt))
-        _log.error("%d jobs stay doing until this process ends, and are then done once more", len(jobs))
+                time.sleep(pause_after(attempts))
+        _log.error("%d jobs stay doing, and are done once more when this process has ended", len(jobs))
 
     def _recover_now_and_then(self) -> None:
         now = time.monotonic()

@@ -1,6 +1,7 @@
 """Outboxes published to a real broker."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -151,3 +152,19 @@ def test_the_command_line_drains_and_says_what_is_left(
     queue.fail(job.job_id, "again")
     assert command("discard") == "1 jobs were deleted\n"
     assert queue.counts() == Counts()
+
+
+def test_a_publisher_works_in_parent_and_forked_child_alike(
+    kafka: str, topic: str, read_topic: ReadTopic
+) -> None:
+    publisher = UsagePublisher(kafka, topic=topic)
+    publisher("parent-1", EVENT)
+    child = os.fork()
+    if child == 0:
+        publisher("child", EVENT)
+        publisher.close()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    publisher("parent-2", EVENT)
+    publisher.close()
+    assert _published(read_topic(topic)).keys() == {"parent-1", "child", "parent-2"}

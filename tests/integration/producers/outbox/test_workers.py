@@ -174,3 +174,28 @@ def test_a_pool_in_a_forked_child_does_what_its_parent_put(queue: Queue, config:
 def test_a_pool_needs_a_thread(config: QueueConfig) -> None:
     with pytest.raises(ValueError, match="one thread at least"):
         ThreadPool(0, Recorder(), config)
+
+
+def test_what_was_done_is_noted_once_the_file_can_be_written_again_and_not_done_anew(
+    queue: Queue,
+    config: QueueConfig,
+    eventually: Eventually,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path, aside = Path(str(config.path)), tmp_path / "aside"
+    handled: list[str] = []
+
+    def handler(job_id: str, _data: JobData | None) -> None:
+        handled.append(job_id)
+        queue._spool._database.close()
+        path.rename(aside)
+        path.mkdir()
+
+    queue.put({"n": 0})
+    with pool_of(1, handler, config):
+        eventually(lambda: "is not noted yet" in caplog.text)
+        path.rmdir()
+        aside.rename(path)
+        eventually(lambda: queue.counts() == Counts())
+    assert len(handled) == 1
