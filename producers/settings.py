@@ -1,20 +1,11 @@
 """Settings of everything that publishes, read from the environment (prefix METERSTREAM_)."""
 
-import os
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-
-def state_home(environment: Mapping[str, str]) -> Path:
-    """Where programs of this user keep what must outlive them, by the XDG rules."""
-    given = environment.get("XDG_STATE_HOME", "")
-    home = Path(given) if given else Path(environment.get("HOME", "~")).expanduser() / ".local" / "state"
-    return home / "meterstream"
 
 
 class ProducerSettings(BaseSettings):
@@ -34,8 +25,9 @@ class ProducerSettings(BaseSettings):
     customer_cache_ttl: float = Field(default=60.0, ge=0)
     delivery_timeout: float = Field(default=120.0, gt=0)
     """How long a UsageProducer keeps trying to deliver an event before it counts as failed."""
-    outbox_path: Path = Field(default_factory=lambda: state_home(os.environ) / "outbox.sqlite3")
-    """Where the outbox keeps its jobs: a file on a local disk that outlives the process."""
+    outbox_path: Path | None = None
+    """Where the outbox keeps its jobs: a file on a local disk that outlives the process; None: where XDG has
+    programs keep their state."""
     outbox_synchronous: Literal["full", "normal"] = "full"
     """Whether `put` waits for the disk. Killing the process loses nothing either way; a power cut may lose
     the last jobs where it is `normal`."""
