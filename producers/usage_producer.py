@@ -236,6 +236,10 @@ class UsageProducer:
         """`flush` in a thread, so that the loop goes on."""
         return await asyncio.to_thread(self.flush, timeout)
 
+    def drop_at_exit(self) -> None:
+        """When the program ends, do not wait for events that whoever sent them keeps elsewhere, too."""
+        self._finalizer.atexit = False
+
     def __enter__(self) -> Self:
         return self
 

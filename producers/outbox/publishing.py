@@ -117,6 +117,7 @@ class UsagePublisher:
                     self._producer = UsageProducer(
                         self._kafka_url, topic=self._topic, delivery_timeout=self._timeout
                     )
+                    self._producer.drop_at_exit()  # the jobs are on disk
                 except KafkaException as error:  # a property that librdkafka refuses is no job's fault
                     raise PublishError(f"no client can be made: {reason_of(error).str()}") from error
             return self._producer

@@ -168,3 +168,25 @@ def test_a_publisher_works_in_parent_and_forked_child_alike(
     publisher("parent-2", EVENT)
     publisher.close()
     assert _published(read_topic(topic)).keys() == {"parent-1", "child", "parent-2"}
+
+
+_ENDING = """
+import sys, time
+from producers.outbox import Counts, Drain, Queue, QueueConfig
+config = QueueConfig(sys.argv[1])
+queue = Queue(config)
+queue.put_usage({"tenant_id": "t", "customer_id": "c", "event_name": "pages"})
+drain = Drain("127.0.0.1:1", config)
+while queue.counts() != Counts(doing=1):
+    time.sleep(0.01)
+"""
+
+
+def test_a_program_that_ends_while_its_broker_is_away_does_not_say_that_usage_was_lost(
+    queue: Queue, config: QueueConfig
+) -> None:
+    run = [sys.executable, "-c", _ENDING, str(config.path)]
+    done = subprocess.run(run, check=True, capture_output=True, text=True, timeout=120)
+    assert "lost" not in done.stderr
+    assert queue.recover() == 1
+    assert queue.counts() == Counts(todo=1)
