@@ -4,9 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+NATIVE := $(VENV)/.native
+BUILT := stream/core/*.so meterstream_core__mypyc*.so build
 
 .DEFAULT_GOAL := help
-.PHONY: help install check lint types imports format test unit chaos demo up bench bench-quick schemas pins clean
+.PHONY: help install check lint types imports format test unit chaos demo up native clean-native bench \
+	bench-quick schemas pins clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -51,7 +54,18 @@ format: $(INSTALLED) ## Rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+native: $(NATIVE) ## Compile the stream's core in place, where there is a C compiler: a quarter less CPU an event
+
+$(NATIVE): $(INSTALLED) compile_core.py $(wildcard stream/core/*.py)
+	$(BIN)/python -m compile_core
+	@touch $@
+
+clean-native: ## Remove what `make native` built: the same code runs interpreted again
+	rm -rf $(BUILT) $(NATIVE)
+
 bench: $(INSTALLED) ## Measure the worker beside its peers, each made in an environment of its own
+	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory native; \
+		else echo "no C compiler: the core is measured interpreted" >&2; fi
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 bench-quick: $(INSTALLED) ## Compare an event's cost in the core and in a bare loop
@@ -66,5 +80,6 @@ pins: $(INSTALLED) ## Resolve requirements.txt anew from pyproject.toml
 		--no-header --extra all --group dev pyproject.toml --output-file requirements.txt
 
 clean: ## Remove the environment, the caches and .meterstream with all its data
+	rm -rf $(BUILT)
 	rm -rf benchmarks/peers/*/.venv benchmarks/peers/*/.classes
 	rm -rf $(VENV) .meterstream .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -36,6 +36,17 @@ OWN_SERVERS: Final = {"METERSTREAM_KAFKA_BOOTSTRAP_SERVERS": "", "METERSTREAM_CL
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
+CORE: Final = Path(__file__).parents[1] / "stream" / "core"
+
+
+def pytest_configure() -> None:
+    """Refuse to test a compiled module in place of the source that was changed since."""
+    for built in CORE.glob("*.so"):
+        source = CORE / f"{built.name.partition('.')[0]}.py"
+        if built.stat().st_mtime < source.stat().st_mtime:
+            pytest.exit(f"{built.name} is older than its source: run make native, or make clean-native", 2)
+
+
 @dataclass(frozen=True)
 class Stack:
     """A `meterstream up` under test, in a process of its own; `log` has what it said."""
