@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 _PARTITION: Final = 0
 _RPC_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 1.0
 _READ_SECONDS: Final = 5.0
 _FINAL: Final = (
     KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -100,7 +101,8 @@ class DefinitionLog:
         while self._position < end:
             if time.monotonic() > deadline:
                 raise self._unreadable(end)
-            for message in self._consumer.consume(num_messages=1_000, timeout=1.0):
+            # One at a time: to consume many waits for so many, and whoever begins a chunk waits with it.
+            if (message := self._consumer.poll(_POLL_SECONDS)) is not None:
                 self._take(message)
         # While a fetch waits for more, `end` would wait behind it: half a second each time.
         self._consumer.unassign()
