@@ -144,15 +144,16 @@ def test_a_pool_waits_for_its_file_to_be_writable_again(
 ) -> None:
     queue.put({"n": 0})
     queue.close()
-    aside = tmp_path / "aside"
+    aside, directory, link = tmp_path / "aside", tmp_path / "directory", tmp_path / "link"
     path = Path(str(config.path))
     path.rename(aside)
-    path.mkdir()
+    directory.mkdir()
+    path.symlink_to(directory)
+    link.symlink_to(aside)
     handler = Recorder()
     with pool_of(1, handler, config):
         assert handler.handled == []
-        path.rmdir()
-        aside.rename(path)
+        link.replace(path)  # at once: where no file is for a moment, the pool makes one
         eventually(lambda: queue.counts() == Counts())
     assert len(handler.handled) == 1
 
