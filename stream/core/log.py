@@ -10,7 +10,7 @@ LOG_APPEND_TIME: Final = 1
 
 
 class LogRecord(Protocol):
-    """One record of a partition; aiokafka's ConsumerRecord fits."""
+    """One record of a partition; what aiokafka's reader makes of one fits."""
 
     @property
     def offset(self) -> int: ...

@@ -39,10 +39,11 @@ def take_rows(chunk: Chunk) -> Rows:
         of_value = _opened(origin | {"present": True})
         for cell in lane.changed:
             cell.changed = False
+            totals = _totals(lane.definition, cell)
             if cell.distinct is not None:
-                beginning = of_value + _opened(_window_fields(lane.definition, cell))[1:]
+                beginning = of_value + _opened(_window_fields(totals))[1:]
                 rows.distinct_values.extend(beginning + value for value in _take_values(cell.distinct))
-            rows.rollups.append(of_rollup + _encode(_totals(lane.definition, cell))[1:])
+            rows.rollups.append(of_rollup + _encode(totals)[1:])
         lane.changed.clear()
     return rows
 
@@ -94,12 +95,12 @@ def _counting_fields(lane: Lane) -> dict[str, Any]:
     return {"aggregation": lane.definition.aggregation, "unit": lane.definition.unit}
 
 
-def _window_fields(definition: Definition, cell: Cell) -> dict[str, Any]:
+def _window_fields(totals: _Totals) -> dict[str, Any]:
     return {
-        "customer_id": cell.customer_id,
-        "group": dict(zip(definition.group_by, cell.group, strict=True)),
-        "window_start": cell.window_start // 1000,
-        "window_end": (cell.window_start + definition.window_ms) // 1000,
+        "customer_id": totals.customer_id,
+        "group": totals.group,
+        "window_start": totals.window_start,
+        "window_end": totals.window_end,
     }
 
 
